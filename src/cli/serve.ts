@@ -1,0 +1,51 @@
+import { readConfig, type Config } from '../config.ts';
+import { startControlPlane } from '../control-plane.ts';
+import { createLogger } from '../log.ts';
+import { formatHostPort, type Environment, type Flags } from '../setting.ts';
+import { requireReadableFiles, type WantedFile } from './file-check.ts';
+import { requireFreeAddresses } from './port-check.ts';
+import { listenForStop } from './stop-signal.ts';
+
+/** `sluice serve`: the control plane until it is told to stop. */
+export async function serve(flags: Flags, environment: Environment): Promise<number> {
+  const config = readConfig(flags, environment, {
+    filesOnly: false,
+    listenAddress: '0.0.0.0',
+    logLevel: 'info',
+    logFormat: process.stderr.isTTY ? 'pretty' : 'json',
+  });
+  await requireReadableFiles(filesOf(config));
+  await requireFreeAddresses([
+    { flag: '--xds-address', ...config.xds },
+    { flag: '--admin-address', ...config.admin },
+  ]);
+  const log = createLogger(config.log);
+  const stop = listenForStop();
+  const controlPlane = await startControlPlane(config, log);
+  log.info(
+    {
+      xds: formatHostPort({ host: config.xds.host, port: controlPlane.xdsPort }),
+      admin: formatHostPort({ host: config.admin.host, port: controlPlane.adminPort }),
+    },
+    'serving',
+  );
+  await stop.received;
+  log.info('stopping');
+  await controlPlane.stop();
+  stop.release();
+  return 0;
+}
+
+function filesOf({ source, xds }: Config): readonly WantedFile[] {
+  const kubeconfig = source.kind === 'kubernetes' ? source.kubeconfig : undefined;
+  return [
+    ...(kubeconfig === undefined ? [] : [{ flag: '--kubeconfig', path: kubeconfig }]),
+    ...(xds.tls === undefined
+      ? []
+      : [
+          { flag: '--xds-tls-cert', path: xds.tls.certFile },
+          { flag: '--xds-tls-key', path: xds.tls.keyFile },
+          { flag: '--xds-tls-ca', path: xds.tls.caFile },
+        ]),
+  ];
+}

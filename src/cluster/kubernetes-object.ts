@@ -1,0 +1,137 @@
+/**
+ * The Kubernetes objects that Sluice reads, cut down to the fields it uses. They are immutable; two of them are
+ * interchangeable when they are deeply equal, so what Kubernetes changes by itself (resourceVersion, status,
+ * managedFields) is not part of them.
+ */
+export type KubernetesObject = Ingress | IngressClass | Service | EndpointSlice | Secret;
+
+export type Kind = KubernetesObject['kind'];
+
+export type ObjectOfKind<K extends Kind> = Extract<KubernetesObject, { readonly kind: K }>;
+
+/** In the order in which they are listed from an API server and shown to users. */
+export const kinds = [
+  'IngressClass',
+  'Ingress',
+  'Service',
+  'EndpointSlice',
+  'Secret',
+] as const satisfies readonly Kind[];
+
+/** ObjectMeta of `meta/v1`. */
+export interface Metadata {
+  /** Empty for cluster-scoped kinds. */
+  readonly namespace: string;
+  readonly name: string;
+  /** Empty for objects from files. */
+  readonly uid: string;
+  /** RFC 3339, UTC, in seconds: `2026-01-31T12:00:00Z`. Empty when unknown, which sorts as oldest. */
+  readonly creationTimestamp: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** `networking.k8s.io/v1` Ingress. */
+export interface Ingress {
+  readonly kind: 'Ingress';
+  readonly metadata: Metadata;
+  readonly spec: {
+    readonly ingressClassName?: string;
+    readonly defaultBackend?: IngressBackend;
+    readonly rules: readonly IngressRule[];
+    readonly tls: readonly IngressTls[];
+  };
+}
+
+export interface IngressRule {
+  /** Empty means every host. */
+  readonly host: string;
+  readonly paths: readonly IngressPath[];
+}
+
+export interface IngressPath {
+  readonly path: string;
+  readonly pathType: PathType;
+  readonly backend: IngressBackend;
+}
+
+export type PathType = 'Exact' | 'Prefix' | 'ImplementationSpecific';
+
+export type IngressBackend =
+  | { readonly service: { readonly name: string; readonly port: PortReference } }
+  | { readonly resource: { readonly apiGroup: string; readonly kind: string; readonly name: string } };
+
+/** A Service port by number or by name; ServiceBackendPort of `networking.k8s.io/v1`. */
+export type PortReference = { readonly number: number } | { readonly name: string };
+
+export interface IngressTls {
+  readonly hosts: readonly string[];
+  /** Empty when the field is not set. */
+  readonly secretName: string;
+}
+
+/** `networking.k8s.io/v1` IngressClass. */
+export interface IngressClass {
+  readonly kind: 'IngressClass';
+  readonly metadata: Metadata;
+  readonly spec: { readonly controller: string };
+}
+
+/** `v1` Service. */
+export interface Service {
+  readonly kind: 'Service';
+  readonly metadata: Metadata;
+  readonly spec: {
+    readonly type: 'ClusterIP' | 'NodePort' | 'LoadBalancer' | 'ExternalName';
+    /** Empty unless the type is ExternalName. */
+    readonly externalName: string;
+    readonly ports: readonly ServicePort[];
+  };
+}
+
+export interface ServicePort {
+  /** Empty for the only port of a Service. */
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP';
+  readonly appProtocol: string;
+}
+
+/** `discovery.k8s.io/v1` EndpointSlice. */
+export interface EndpointSlice {
+  readonly kind: 'EndpointSlice';
+  readonly metadata: Metadata;
+  /** The label `kubernetes.io/service-name`; empty when it is not set. */
+  readonly serviceName: string;
+  readonly addressType: 'IPv4' | 'IPv6' | 'FQDN';
+  readonly endpoints: readonly Endpoint[];
+  readonly ports: readonly EndpointPort[];
+}
+
+export interface Endpoint {
+  readonly addresses: readonly string[];
+  /** EndpointConditions with the API's defaults filled in: an unset `ready` or `serving` is true, an unset `terminating` false. */
+  readonly ready: boolean;
+  readonly serving: boolean;
+  readonly terminating: boolean;
+  /** Empty when not set. */
+  readonly zone: string;
+}
+
+export interface EndpointPort {
+  /** Empty for an unnamed port. */
+  readonly name: string;
+  /** 0 when not set, which means that no port is open. */
+  readonly port: number;
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP';
+}
+
+/** `v1` Secret. Only the keys that Sluice can use, decoded. */
+export interface Secret {
+  readonly kind: 'Secret';
+  readonly metadata: Metadata;
+  readonly type: string;
+  /** `tls.crt`: PEM text; empty when absent. */
+  readonly certificate: string;
+  /** `tls.key`: PEM text; empty when absent. */
+  readonly privateKey: string;
+}

@@ -1,0 +1,216 @@
+import {
+  isLoopback,
+  parseDuration,
+  parseHostPort,
+  parseIpAddress,
+  parseNamespacedName,
+  parseOneOf,
+  parsePort,
+  parseText,
+  refuse,
+  Settings,
+  UsageError,
+  type Environment,
+  type Flags,
+  type HostPort,
+  type NamespacedName,
+} from './setting.ts';
+
+/** Flags and environment become one frozen Config here; nothing else reads process.env. */
+
+export interface Config {
+  readonly source: SourceConfig;
+  readonly classes: {
+    /** Names of IngressClasses (and values of the old annotation) whose Ingresses are served. */
+    readonly names: readonly string[];
+    /** Values of IngressClass `spec.controller` that are ours. */
+    readonly controllers: readonly string[];
+    readonly watchWithoutClass: boolean;
+  };
+  /** Where the gRPC server listens; port 0 means any free one. Without `tls` it serves plaintext. */
+  readonly xds: HostPort & { readonly tls?: TlsFiles };
+  readonly admin: HostPort;
+  /** What Envoy's listeners bind. */
+  readonly listen: { readonly address: string; readonly httpPort: number; readonly httpsPort: number };
+  readonly defaults: {
+    /** Serves what no Ingress does, on the first port of the Service. */
+    readonly backendService?: NamespacedName;
+    /** The Secret whose certificate is shown for hosts without their own. */
+    readonly certificate?: NamespacedName;
+  };
+  /** In milliseconds. */
+  readonly settle: { readonly quietMs: number; readonly maxMs: number };
+  readonly log: LogConfig;
+}
+
+export type SourceConfig =
+  | { readonly kind: 'directory'; readonly paths: readonly string[] }
+  | {
+      readonly kind: 'kubernetes';
+      /** Path of a kubeconfig file; absent means the service account of the Pod. */
+      readonly kubeconfig?: string;
+      /** Absent means the file's current context. */
+      readonly context?: string;
+      /** Empty means all. */
+      readonly namespaces: readonly string[];
+    };
+
+/** Paths of PEM files. Both sides show certificates: the CA is the one that Envoys' client certificates must come from. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly caFile: string;
+}
+
+export interface LogConfig {
+  readonly level: LogLevel;
+  readonly format: 'json' | 'pretty';
+}
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
+
+type LogLevel = (typeof logLevels)[number];
+
+/** What differs between the commands. */
+export interface CommandTraits {
+  /** True for commands that read files only: they do not look for a cluster. */
+  readonly filesOnly: boolean;
+  readonly listenAddress: string;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogConfig['format'];
+}
+
+/** The environment of this process, for what is not a setting of Sluice: `PATH`, `ENVOY`. */
+export function processEnvironment(): Environment {
+  return process.env;
+}
+
+/** @throws UsageError naming the first setting that cannot be used. */
+export function readConfig(flags: Flags, environment: Environment, traits: CommandTraits): Config {
+  const settings = new Settings(flags, environment);
+  return freeze({
+    source: traits.filesOnly ? readFiles(settings) : readSource(settings, environment),
+    classes: {
+      names: orDefault(settings.many('ingress-class', parseText), 'sluice'),
+      controllers: orDefault(settings.many('controller-name', parseText), 'sluice.dev/ingress-controller'),
+      watchWithoutClass: settings.isOn('watch-ingress-without-class'),
+    },
+    xds: readXds(settings),
+    admin: settings.one('admin-address', parseHostPort) ?? { host: '127.0.0.1', port: 18_001 },
+    listen: readListen(settings, traits),
+    defaults: readDefaults(settings),
+    settle: readSettle(settings),
+    log: {
+      level: settings.one('log-level', parseOneOf(logLevels)) ?? traits.logLevel,
+      format: settings.one('log-format', parseOneOf(['json', 'pretty'] as const)) ?? traits.logFormat,
+    },
+  });
+}
+
+function orDefault(values: readonly string[], byDefault: string): readonly string[] {
+  return values.length === 0 ? [byDefault] : values;
+}
+
+function readFiles(settings: Settings): SourceConfig {
+  const paths = settings.many('dir', parseText);
+  if (paths.length === 0) throw new UsageError('--dir is missing: give the file or folder that holds the manifests');
+  return { kind: 'directory', paths };
+}
+
+function readSource(settings: Settings, environment: Environment): SourceConfig {
+  const paths = settings.many('dir', parseText);
+  const kubeconfig = settings.one('kubeconfig', parseText);
+  const context = settings.find('context');
+  const namespace = settings.many('watch-namespace', (setting) => setting)[0];
+  if (paths.length > 0) {
+    if (kubeconfig !== undefined) {
+      throw new UsageError('--dir and --kubeconfig exclude each other: objects come from files or from a cluster');
+    }
+    if (context !== undefined) refuse(context, 'needs a kubeconfig', 'leave it out with --dir');
+    if (namespace !== undefined) refuse(namespace, 'needs a cluster', 'leave it out with --dir');
+    return { kind: 'directory', paths };
+  }
+  const namespaces = settings.many('watch-namespace', parseText);
+  if (kubeconfig !== undefined) {
+    return { kind: 'kubernetes', kubeconfig, ...(context && { context: parseText(context) }), namespaces };
+  }
+  if (context !== undefined) refuse(context, 'needs a kubeconfig', 'add --kubeconfig FILE');
+  if ((environment['KUBERNETES_SERVICE_HOST'] ?? '') === '') {
+    throw new UsageError(
+      'no place to read objects from: give --dir PATH or --kubeconfig FILE, or run inside a Kubernetes cluster',
+    );
+  }
+  return { kind: 'kubernetes', namespaces };
+}
+
+function readXds(settings: Settings): Config['xds'] {
+  const setting = settings.find('xds-address') ?? { name: '--xds-address', value: '127.0.0.1:18000' };
+  const address = parseHostPort(setting);
+  const insecure = settings.isOn('xds-insecure');
+  const tls = readTlsFiles(settings);
+  if (tls !== undefined) {
+    if (insecure) {
+      throw new UsageError('--xds-insecure and --xds-tls-cert exclude each other: leave --xds-insecure out');
+    }
+    return { ...address, tls };
+  }
+  if (!insecure && !isLoopback(address.host)) {
+    refuse(
+      setting,
+      'would send private keys over a network unencrypted',
+      'give --xds-tls-cert, --xds-tls-key and --xds-tls-ca, or say --xds-insecure if the network is safe',
+    );
+  }
+  return address;
+}
+
+/** All three or none: with the key but without the CA, whoever can connect would be given every private key. */
+export function readTlsFiles(settings: Settings): TlsFiles | undefined {
+  const certFile = settings.one('xds-tls-cert', parseText);
+  const keyFile = settings.one('xds-tls-key', parseText);
+  const caFile = settings.one('xds-tls-ca', parseText);
+  if (certFile === undefined && keyFile === undefined && caFile === undefined) return undefined;
+  if (certFile === undefined || keyFile === undefined || caFile === undefined) {
+    const files = { 'xds-tls-cert': certFile, 'xds-tls-key': keyFile, 'xds-tls-ca': caFile };
+    const missing = Object.entries(files).filter(([, file]) => file === undefined);
+    throw new UsageError(
+      `${missing.map(([flag]) => `--${flag}`).join(' and ')} missing: ` +
+        'mutual TLS needs --xds-tls-cert, --xds-tls-key and --xds-tls-ca',
+    );
+  }
+  return { certFile, keyFile, caFile };
+}
+
+function readListen(settings: Settings, traits: CommandTraits): Config['listen'] {
+  const address = settings.one('listen-address', parseIpAddress) ?? traits.listenAddress;
+  const httpPort = settings.one('http-port', parsePort) ?? 8080;
+  const httpsPort = settings.one('https-port', parsePort) ?? 8443;
+  if (httpPort === httpsPort) {
+    throw new UsageError(`--http-port and --https-port are both ${httpPort}: give two different ports`);
+  }
+  return { address, httpPort, httpsPort };
+}
+
+function readDefaults(settings: Settings): Config['defaults'] {
+  const backendService = settings.one('default-backend-service', parseNamespacedName);
+  const certificate = settings.one('default-ssl-certificate', parseNamespacedName);
+  return { ...(backendService && { backendService }), ...(certificate && { certificate }) };
+}
+
+function readSettle(settings: Settings): Config['settle'] {
+  const quietMs = settings.one('settle-quiet', parseDuration) ?? 10;
+  const maxMs = settings.one('settle-max', parseDuration) ?? 100;
+  if (quietMs > maxMs) {
+    throw new UsageError(
+      `--settle-quiet is ${quietMs}ms and --settle-max is ${maxMs}ms: the quiet period must not be the longer one`,
+    );
+  }
+  return { quietMs, maxMs };
+}
+
+function freeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) {
+    if (typeof inner === 'object' && inner !== null) freeze(inner);
+  }
+  return Object.freeze(value);
+}

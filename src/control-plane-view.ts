@@ -1,0 +1,54 @@
+/** What the admin server sees of a running control plane. */
+import type { AdminView, ResourceSummary, SessionSummary } from './admin/admin-view.ts';
+import { compareProblems } from './model/problem.ts';
+import type { ProblemBook } from './problem-book.ts';
+import { toJson } from './proto/message.ts';
+import { messageNameOf } from './proto/type-url.ts';
+import type { Translation } from './translation/translation.ts';
+import type { DiscoveryStream } from './xds/discovery-stream.ts';
+import { bodyOf } from './xds/resource.ts';
+import type { XdsServer } from './xds/server.ts';
+
+export function controlPlaneView(translation: Translation, sourceProblems: ProblemBook, server: XdsServer): AdminView {
+  const { delta } = server.store;
+  return {
+    readiness: () => {
+      const ready = server.store.sequence > 0;
+      return { ready, waitingFor: ready ? [] : ['the first complete reading of all objects'] };
+    },
+    problems: () => [...sourceProblems.all(), ...translation.problems()].toSorted(compareProblems),
+    objectCounts: () => translation.objectCounts(),
+    resources: () =>
+      delta.typeUrls().flatMap((typeUrl) => delta.names(typeUrl).flatMap((name) => summaryOf(server, typeUrl, name))),
+    resource: (typeUrl, name) => {
+      const resource = delta.get(typeUrl, name);
+      const message = messageNameOf(typeUrl);
+      return resource === undefined || message === undefined ? undefined : toJson(message, bodyOf(resource));
+    },
+    sessions: () => server.streams().map(sessionSummary),
+  };
+}
+
+function summaryOf(server: XdsServer, typeUrl: string, name: string): readonly ResourceSummary[] {
+  const resource = server.store.delta.get(typeUrl, name);
+  return resource === undefined ? [] : [{ typeUrl, name, version: resource.version, size: bodyOf(resource).length }];
+}
+
+function sessionSummary(stream: DiscoveryStream): SessionSummary {
+  return {
+    id: stream.id,
+    peer: stream.peer,
+    nodeId: stream.node.id ?? '',
+    nodeCluster: stream.node.cluster ?? '',
+    protocol: stream.protocol,
+    connectedAt: stream.connectedAt.toISOString(),
+    subscriptions: stream.session.subscriptions().map((subscription) => ({
+      typeUrl: subscription.typeUrl,
+      wildcard: subscription.wildcard,
+      names: subscription.names.size,
+      waiting: subscription.dirty.size,
+      inFlight: subscription.inFlight !== undefined,
+      rejected: Array.from(subscription.rejected, ([name, message]) => ({ name, message })),
+    })),
+  };
+}

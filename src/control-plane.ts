@@ -1,0 +1,112 @@
+/** The whole wiring on one page: source, settle, translate, publish, and what can be seen of it from outside. */
+import { Subject, map } from 'rxjs';
+import type { Observable, Subscription } from 'rxjs';
+import type { AdminView } from './admin/admin-view.ts';
+import { createMetrics } from './admin/metrics.ts';
+import { startAdminServer } from './admin/server.ts';
+import { controlPlaneView } from './control-plane-view.ts';
+import type { Config, SourceConfig } from './config.ts';
+import type { Logger } from './log.ts';
+import { ProblemBook } from './problem-book.ts';
+import { directorySource } from './source/directory.ts';
+import { loadKubeConfig } from './source/kube-config.ts';
+import { kubernetesSource } from './source/kubernetes.ts';
+import { settle } from './source/settle.ts';
+import type { Source, SourceEvent } from './source/source.ts';
+import { Translation } from './translation/translation.ts';
+import { observeStreams } from './stream-log.ts';
+import { XdsServer } from './xds/server.ts';
+
+export interface ControlPlane {
+  /** The ports that were bound. */
+  readonly xdsPort: number;
+  readonly adminPort: number;
+  readonly view: AdminView;
+  readonly published$: Observable<Publication>;
+  stop(): Promise<void>;
+}
+
+/** What one publication changed. */
+export interface Publication {
+  /** The first is 1. */
+  readonly sequence: number;
+  readonly changed: readonly ResourceName[];
+  readonly removed: readonly ResourceName[];
+}
+
+export interface ResourceName {
+  readonly typeUrl: string;
+  readonly name: string;
+}
+
+/** Rejects with the system's error when an address can't be bound, and when the kubeconfig can't be read. */
+export async function startControlPlane(config: Config, log: Logger): Promise<ControlPlane> {
+  const source = await openSource(config.source, log);
+  const metrics = createMetrics();
+  const translation = new Translation(config);
+  const sourceProblems = new ProblemBook();
+  const server = new XdsServer({ ...config.xds, observe: observeStreams(log, metrics) });
+  const view = controlPlaneView(translation, sourceProblems, server);
+  const published$ = new Subject<Publication>();
+  let isSynced = false;
+
+  const take = (events: readonly Stamped[]): void => {
+    for (const { event } of events) {
+      if (event.kind === 'changes') translation.update(event.changes);
+      else if (event.kind === 'problems') sourceProblems.replace(event.origin, event.problems);
+      else isSynced = true;
+    }
+    // What has not been read in full must not be served: what it lacks, Envoys would delete.
+    if (isSynced) publish(events[0]?.at ?? performance.now());
+  };
+
+  const publish = (since: number): void => {
+    const changes = translation.commit();
+    if (changes.length === 0 && server.store.sequence > 0) return;
+    server.publish(changes);
+    const { sequence } = server.store;
+    const changed = changes.filter(({ resource }) => resource !== undefined);
+    const removed = changes.filter(({ resource }) => resource === undefined);
+    metrics.published((performance.now() - since) / 1_000);
+    for (const [table, entries] of translation.takeRecomputed()) metrics.recomputed(table, entries);
+    log.info({ sequence, changed: changed.length, removed: removed.length }, 'published');
+    published$.next({ sequence, changed, removed });
+  };
+
+  const xdsPort = await server.start();
+  const admin = await startAdminServer(config.admin, view, metrics.registry).catch(async (error: unknown) => {
+    await server.stop();
+    throw error;
+  });
+  const reading: Subscription = source.events$
+    .pipe(
+      map((event): Stamped => ({ event, at: performance.now() })),
+      settle(config.settle),
+    )
+    .subscribe(take);
+
+  return {
+    xdsPort,
+    adminPort: admin.port,
+    view,
+    published$,
+    stop: async () => {
+      reading.unsubscribe();
+      published$.complete();
+      await Promise.all([server.stop(), admin.stop()]);
+    },
+  };
+}
+
+interface Stamped {
+  readonly event: SourceEvent;
+  /** Milliseconds on the monotonic clock. */
+  readonly at: number;
+}
+
+async function openSource(config: SourceConfig, log: Logger): Promise<Source> {
+  if (config.kind === 'directory') return directorySource(config.paths);
+  const kubeConfig = await loadKubeConfig(config.kubeconfig);
+  if (config.context !== undefined) kubeConfig.setCurrentContext(config.context);
+  return kubernetesSource({ kubeConfig, namespaces: config.namespaces, log });
+}

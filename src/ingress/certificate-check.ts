@@ -1,0 +1,77 @@
+/** Whether the Secret of a TLS entry holds a pair that every Envoy will take. A bad pair must never be sent, not even once. */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import type { Secret } from '../cluster/kubernetes-object.ts';
+import type { Certificate } from '../model/certificate.ts';
+import type { Origin } from '../model/host.ts';
+import type { Problem, ProblemReason } from '../model/problem.ts';
+
+export interface CheckedCertificate {
+  /** Undefined when there is no usable pair. */
+  readonly certificate: Certificate | undefined;
+  readonly problems: readonly Problem[];
+}
+
+/** Checks a Secret for those who name it; pure, so validity periods are not looked at here. */
+export function checkCertificate(
+  key: string,
+  secret: Secret | undefined,
+  origins: readonly Origin[],
+): CheckedCertificate {
+  const refuse = (reason: ProblemReason, message: string, fix: string): CheckedCertificate => ({
+    certificate: undefined,
+    problems: origins.map((origin) => ({ ...origin, severity: 'error', reason, message, fix })),
+  });
+  if (secret === undefined) {
+    const fix = `create the Secret ${key} of type kubernetes.io/tls`;
+    return refuse('CertificateNotFound', `Secret ${key} does not exist, or is not of type kubernetes.io/tls`, fix);
+  }
+  const fault = pairFault(secret);
+  if (fault !== undefined) {
+    const fix = 'put a PEM certificate chain, leaf first, into tls.crt and its unencrypted key into tls.key';
+    return refuse('InvalidCertificate', `Secret ${key} ${fault}`, fix);
+  }
+  return { certificate: { chain: secret.certificate, privateKey: secret.privateKey }, problems: [] };
+}
+
+/** What is wrong with a pair, as the end of a sentence; undefined when it is good. */
+function pairFault(secret: Secret): string | undefined {
+  if (secret.certificate === '') return 'has no tls.crt';
+  if (secret.privateKey === '') return 'has no tls.key';
+  const blocks = secret.certificate.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) return 'has a tls.crt without a PEM certificate';
+  const chain = blocks.map((block) => attempt(() => new X509Certificate(block)));
+  const bad = chain.findIndex((certificate) => certificate === undefined);
+  if (bad >= 0) return `has a tls.crt whose certificate no. ${bad + 1} can't be parsed`;
+  if (/ENCRYPTED/.test(secret.privateKey)) return 'has an encrypted tls.key';
+  const privateKey = attempt(() => createPrivateKey(secret.privateKey));
+  if (privateKey === undefined) return "has a tls.key that can't be parsed";
+  const unsuitable = keyFault(privateKey);
+  if (unsuitable !== undefined) return unsuitable;
+  if (chain[0]?.checkPrivateKey(privateKey) !== true)
+    return 'has a tls.key that does not belong to the first certificate of tls.crt';
+  return undefined;
+}
+
+const curves = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
+
+/** Envoy takes RSA keys of 2,048 bits and more and ECDSA keys on P-256, P-384 and P-521. */
+function keyFault(key: KeyObject): string | undefined {
+  const { modulusLength = 0, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
+  switch (key.asymmetricKeyType) {
+    case 'rsa':
+      return modulusLength >= 2048 ? undefined : `has an RSA key of ${modulusLength} bits; 2048 is the least`;
+    case 'ec':
+      return curves.has(namedCurve) ? undefined : `has a key on the curve ${namedCurve}; use P-256, P-384 or P-521`;
+    default:
+      return `has a key of the type ${key.asymmetricKeyType ?? 'unknown'}; use RSA or ECDSA`;
+  }
+}
+
+function attempt<T>(parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch {
+    return undefined;
+  }
+}

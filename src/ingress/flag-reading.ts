@@ -1,0 +1,39 @@
+/** What the operator asks for by flags, in the form of what an Ingress asks for, so that it is merged by the same rules. */
+import { anyHost } from '../model/host.ts';
+import type { HostReading, IngressReading } from './ingress-reading.ts';
+
+export interface NamespacedName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export interface FlagDefaults {
+  /** Serves, on its first port, every host that no Ingress has. */
+  readonly backendService?: NamespacedName;
+  /** The Secret whose certificate is shown to TLS clients that ask for no host with its own. */
+  readonly certificate?: NamespacedName;
+}
+
+/** Younger than every Ingress, so that any of them wins. */
+const youngest = '~';
+
+/** Of the catch-all host, which is thereby always there, if only to answer 404. */
+export function flagReading({ backendService, certificate }: FlagDefaults): IngressReading {
+  const object = { kind: 'Flag', namespace: '', name: 'serve' };
+  const host: HostReading = {
+    routes: [],
+    fallback: backendService && {
+      match: { kind: 'prefix', path: '' },
+      action: {
+        kind: 'backend',
+        backend: { namespace: backendService.namespace, service: backendService.name, port: { kind: 'first' } },
+      },
+      origin: { object, field: '--default-backend-service' },
+    },
+    certificate: certificate && {
+      secret: `${certificate.namespace}/${certificate.name}`,
+      origin: { object, field: '--default-ssl-certificate' },
+    },
+  };
+  return { object, creationTimestamp: youngest, hosts: new Map([[anyHost, host]]), problems: [] };
+}

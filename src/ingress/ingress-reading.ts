@@ -1,0 +1,141 @@
+/** What one Ingress asks for, host by host, read without a look at any other Ingress or at the Services it names. */
+import type { Ingress, IngressBackend, IngressTls } from '../cluster/kubernetes-object.ts';
+import type { BackendPort } from '../model/backend.ts';
+import { anyHost } from '../model/host.ts';
+import type { Origin, Route, RouteAction } from '../model/host.ts';
+import type { ObjectRef } from '../model/object-ref.ts';
+import type { Problem, ProblemReason } from '../model/problem.ts';
+import { parseHostName } from './host-name.ts';
+import { parsePathMatch } from './path-match.ts';
+
+export interface IngressReading {
+  readonly object: ObjectRef;
+  /** Decides who wins where two Ingresses ask for the same thing: the older one. */
+  readonly creationTimestamp: string;
+  /** By host name; see `Host.name`. */
+  readonly hosts: ReadonlyMap<string, HostReading>;
+  readonly problems: readonly Problem[];
+}
+
+export interface HostReading {
+  /** In the order in which they are written. */
+  readonly routes: readonly Route[];
+  /** Serves what no path of any Ingress on this host matches. */
+  readonly fallback: Route | undefined;
+  readonly certificate: CertificateClaim | undefined;
+}
+
+export interface CertificateClaim {
+  /** Key (`namespace/name`) of the Secret. */
+  readonly secret: string;
+  readonly origin: Origin;
+}
+
+/** Reads an Ingress that is ours. */
+export function readIngress(ingress: Ingress): IngressReading {
+  const reader = new Reader(ingress);
+  reader.readRules();
+  reader.readDefaultBackend();
+  ingress.spec.tls.forEach((entry, index) => reader.readTls(entry, `spec.tls[${index}]`));
+  return reader.reading();
+}
+
+interface HostDraft {
+  readonly routes: Route[];
+  fallback: Route | undefined;
+  certificate: CertificateClaim | undefined;
+}
+
+class Reader {
+  readonly #ingress: Ingress;
+  readonly #object: ObjectRef;
+  readonly #hosts = new Map<string, HostDraft>();
+  readonly #problems: Problem[] = [];
+
+  constructor(ingress: Ingress) {
+    const { namespace, name } = ingress.metadata;
+    this.#ingress = ingress;
+    this.#object = { kind: 'Ingress', namespace, name };
+  }
+
+  reading(): IngressReading {
+    const { creationTimestamp } = this.#ingress.metadata;
+    return { object: this.#object, creationTimestamp, hosts: this.#hosts, problems: this.#problems };
+  }
+
+  readRules(): void {
+    this.#ingress.spec.rules.forEach((rule, ruleIndex) => {
+      const field = `spec.rules[${ruleIndex}]`;
+      const host = rule.host === '' ? anyHost : this.#readHostName(rule.host, `${field}.host`);
+      if (host === undefined) return;
+      const draft = this.#host(host);
+      rule.paths.forEach((path, pathIndex) => {
+        const pathField = `${field}.http.paths[${pathIndex}]`;
+        const match = parsePathMatch(path.path, path.pathType);
+        if (match.kind === 'invalid') {
+          const fix = 'write an absolute path such as "/shop", without a query';
+          this.#report('InvalidPath', `${pathField}.path`, `path "${path.path}" ${match.why}`, fix);
+          return;
+        }
+        const action = this.#readBackend(path.backend, `${pathField}.backend`);
+        draft.routes.push({ match, action, origin: { object: this.#object, field: pathField } });
+      });
+    });
+  }
+
+  /** The default backend serves the unmatched paths of the Ingress's own hosts, or of every unknown host if it has none. */
+  readDefaultBackend(): void {
+    const { defaultBackend, rules } = this.#ingress.spec;
+    if (defaultBackend === undefined) return;
+    const action = this.#readBackend(defaultBackend, 'spec.defaultBackend');
+    const origin = { object: this.#object, field: 'spec.defaultBackend' };
+    const fallback: Route = { match: { kind: 'prefix', path: '' }, action, origin };
+    if (rules.length === 0) this.#host(anyHost).fallback = fallback;
+    for (const draft of this.#hosts.values()) draft.fallback = fallback;
+  }
+
+  readTls(entry: IngressTls, field: string): void {
+    if (entry.secretName === '') return;
+    const claim: CertificateClaim = {
+      secret: `${this.#object.namespace}/${entry.secretName}`,
+      origin: { object: this.#object, field: `${field}.secretName` },
+    };
+    const named = entry.hosts.flatMap((host, index) => this.#readHostName(host, `${field}.hosts[${index}]`) ?? []);
+    const hosts = entry.hosts.length === 0 ? this.#hosts.keys() : named;
+    for (const host of hosts) this.#host(host).certificate ??= claim;
+  }
+
+  #readHostName(text: string, field: string): string | undefined {
+    const host = parseHostName(text);
+    if (host === undefined) {
+      const message = `"${text}" is neither a DNS name nor "*." before one`;
+      this.#report('InvalidHost', field, message, 'write a host such as "shop.example.com" or "*.example.com"');
+    }
+    return host;
+  }
+
+  #readBackend(backend: IngressBackend, field: string): RouteAction {
+    if ('resource' in backend) {
+      const { kind, name } = backend.resource;
+      const message = `a resource backend (${kind} "${name}") can't be served, so its paths answer 503`;
+      this.#report('UnsupportedBackend', `${field}.resource`, message, 'use a Service backend');
+      return { kind: 'unavailable' };
+    }
+    const { name, port } = backend.service;
+    const backendPort: BackendPort =
+      'number' in port ? { kind: 'number', number: port.number } : { kind: 'name', name: port.name };
+    return { kind: 'backend', backend: { namespace: this.#object.namespace, service: name, port: backendPort } };
+  }
+
+  #host(name: string): HostDraft {
+    const existing = this.#hosts.get(name);
+    if (existing !== undefined) return existing;
+    const draft: HostDraft = { routes: [], fallback: undefined, certificate: undefined };
+    this.#hosts.set(name, draft);
+    return draft;
+  }
+
+  #report(reason: ProblemReason, field: string, message: string, fix: string): void {
+    this.#problems.push({ object: this.#object, field, severity: 'error', reason, message, fix });
+  }
+}

@@ -1,0 +1,41 @@
+/** Where a route sends requests: a port of a Service, and the certificate a host is served with. */
+
+/** The port of a Service, as an Ingress names it; `first` is the first port of the Service, whatever it is. */
+export type BackendPort =
+  | { readonly kind: 'number'; readonly number: number }
+  | { readonly kind: 'name'; readonly name: string }
+  | { readonly kind: 'first' };
+
+export interface Backend {
+  readonly namespace: string;
+  readonly service: string;
+  readonly port: BackendPort;
+}
+
+/**
+ * `namespace/service/port`, or `namespace/service` for the first port. Unique, since a port name has at least one letter
+ * and a number has none. Envoy's cluster and its load assignment carry this name.
+ */
+export function backendName(backend: Backend): string {
+  const { namespace, service, port } = backend;
+  switch (port.kind) {
+    case 'number':
+      return `${namespace}/${service}/${port.number}`;
+    case 'name':
+      return `${namespace}/${service}/${port.name}`;
+    case 'first':
+      return `${namespace}/${service}`;
+  }
+}
+
+/** `80` or `http`, in messages. */
+export function describePort(port: BackendPort): string {
+  switch (port.kind) {
+    case 'number':
+      return String(port.number);
+    case 'name':
+      return `"${port.name}"`;
+    case 'first':
+      return 'at all';
+  }
+}

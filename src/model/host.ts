@@ -1,0 +1,52 @@
+import type { Backend } from './backend.ts';
+import type { ObjectRef } from './object-ref.ts';
+
+/** One host with everything that is served under it: the unit of routing, of change and of isolation. */
+export interface Host {
+  /** `a.test`, `*.a.test` (exactly one label before `.a.test`) or `*` (every host that no other matches). Lower case. */
+  readonly name: string;
+  /** In order of precedence: the first that matches a request decides. */
+  readonly routes: readonly Route[];
+  /** Key (`namespace/name`) of the Secret with the certificate that TLS clients asking for this host are shown. */
+  readonly certificate: string | undefined;
+}
+
+export interface Route {
+  readonly match: PathMatch;
+  readonly action: RouteAction;
+  /** The object and field that the route comes from. */
+  readonly origin: Origin;
+}
+
+export interface Origin {
+  readonly object: ObjectRef;
+  readonly field: string;
+}
+
+export type PathMatch =
+  /** The whole path equals `path`. */
+  | { readonly kind: 'exact'; readonly path: string }
+  /** The elements of `path`, which has no slash at its end (`` for the root), are the first elements of the request's. */
+  | { readonly kind: 'prefix'; readonly path: string };
+
+export type RouteAction =
+  | { readonly kind: 'backend'; readonly backend: Backend }
+  /** Answer 503 because what the user asked for can't be served. */
+  | { readonly kind: 'unavailable' };
+
+/** The catch-all host. */
+export const anyHost = '*';
+
+/** `*.a.test` for `b.a.test`: the wildcard host that covers an exact host; undefined if it has one label or is a wildcard. */
+export function wildcardOf(host: string): string | undefined {
+  const dot = host.indexOf('.');
+  return dot < 1 || host.startsWith('*') ? undefined : `*${host.slice(dot)}`;
+}
+
+/** Precedence of paths within a host: exact before prefix, longer before shorter, then by text. */
+export function comparePathMatches(a: PathMatch, b: PathMatch): number {
+  if (a.kind !== b.kind) return a.kind === 'exact' ? -1 : 1;
+  if (a.path.length !== b.path.length) return b.path.length - a.path.length;
+  if (a.path === b.path) return 0;
+  return a.path < b.path ? -1 : 1;
+}

@@ -1,0 +1,58 @@
+import type { ObjectRef } from './object-ref.ts';
+
+/**
+ * What a user wrote wrong, as data: it is collected and shown, never thrown, and it costs only what it is about.
+ * `error` means that something the user asked for is not served; `warning`, that it is served otherwise than they may think.
+ */
+export interface Problem {
+  readonly object: ObjectRef;
+  /** Path of the field inside the object, as `kubectl explain` writes it: `spec.rules[0].host`. Empty for the whole object. */
+  readonly field: string;
+  readonly severity: 'error' | 'warning';
+  readonly reason: ProblemReason;
+  /** What is wrong, with the offending value. One sentence without a full stop. */
+  readonly message: string;
+  /** What to do about it. One sentence without a full stop. */
+  readonly fix: string;
+}
+
+/** Every reason there is, with what it means; the documentation lists them from here. */
+export const problemReasons = {
+  FileUnreadable: 'A manifest file or folder cannot be read; its last good content stays.',
+  InvalidYaml: 'A manifest file is not valid YAML; its last good content stays.',
+  InvalidObject:
+    'A field of an object is missing or has the wrong type; the last good form of the file or object stays.',
+  DuplicateObject: 'Two manifest documents define the same object; the first by file name and position is used.',
+  UnsupportedKind: 'A manifest document is of a kind or API version that Sluice does not read; it is passed over.',
+  IngressClassNotFound: 'spec.ingressClassName names an IngressClass that does not exist; the Ingress is not served.',
+  InvalidHost:
+    'A host is not a DNS name, or has a wildcard elsewhere than as its whole first label; the rule is not served.',
+  InvalidPath: 'A path is not absolute or holds characters that no request path can have; the path is not served.',
+  PathConflict: 'Another, older Ingress already has the same host and path; the older one is served.',
+  DefaultBackendConflict: 'Another, older Ingress already is the default backend; the older one is served.',
+  ServiceNotFound: 'The Service of a backend does not exist; its paths answer 503.',
+  ServicePortNotFound: 'The Service of a backend has no such port; its paths answer 503.',
+  NoEndpoints: 'The Service of a backend has no ready endpoint; its paths answer 503.',
+  UnsupportedBackend:
+    'The backend is of a kind that is not supported (resource backend, ExternalName); its paths answer 503.',
+  CertificateNotFound: 'The Secret of a TLS entry does not exist; its hosts have no certificate of their own.',
+  InvalidCertificate: 'The Secret of a TLS entry holds no usable certificate and key; it is not sent to any Envoy.',
+  CertificateConflict: 'Another, older Ingress names a different Secret for the same host; the older one is served.',
+} as const;
+
+export type ProblemReason = keyof typeof problemReasons;
+
+/** Total order of problems, so that lists of them do not depend on the order of arrival. */
+export function compareProblems(a: Problem, b: Problem): number {
+  return compareText(problemKey(a), problemKey(b));
+}
+
+function problemKey(problem: Problem): string {
+  const { kind, namespace, name } = problem.object;
+  return [kind, namespace, name, problem.field, problem.reason, problem.message].join('\u0000');
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

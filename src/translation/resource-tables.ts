@@ -1,0 +1,173 @@
+/** The second half of the translation: tables from the routing model to encoded Envoy resources. */
+import type { Graph, Look, Table } from '../cluster/table.ts';
+import type { MergedHost } from '../ingress/host-merge.ts';
+import { anyHost, wildcardOf } from '../model/host.ts';
+import type { Host } from '../model/host.ts';
+import { encode } from '../proto/message.ts';
+import { typeUrl } from '../proto/type-url.ts';
+import { translateClusterLoadAssignment } from '../translate/cluster-load-assignment.ts';
+import { translateCluster } from '../translate/cluster.ts';
+import { translateHttpListener, translateHttpsListener } from '../translate/listener.ts';
+import type { ListenAddress } from '../translate/listener.ts';
+import {
+  routeConfigurationNames,
+  translateRouteConfiguration,
+  translateVhdsRouteConfiguration,
+} from '../translate/route-configuration.ts';
+import type { RouteConfigurationName } from '../translate/route-configuration.ts';
+import { translateSecret } from '../translate/secret.ts';
+import { translateVirtualHost, virtualHostName } from '../translate/virtual-host.ts';
+import { createResource } from '../xds/resource.ts';
+import type { Resource } from '../xds/resource.ts';
+import type { RoutingTables } from './routing-tables.ts';
+
+/** Resources of one type; a key stands for the resource of the name that `nameOf` gives it, even when it is gone. */
+export interface ResourceTable {
+  readonly typeUrl: string;
+  readonly table: Table<Resource>;
+  readonly nameOf: (key: string) => string;
+}
+
+export function resourceTables(graph: Graph, routing: RoutingTables, listen: ListenAddress): readonly ResourceTable[] {
+  return [
+    clusterTable(graph, routing),
+    loadAssignmentTable(graph, routing),
+    secretTable(graph, routing),
+    httpListenerTable(graph, listen),
+    httpsListenerTable(graph, routing, listen),
+    routeConfigurationTable(graph),
+    ...routeConfigurationNames.map((name) => virtualHostTable(graph, routing, name)),
+  ];
+}
+
+const sameVersion = (a: Resource, b: Resource): boolean => a.version === b.version;
+const sameName = (key: string): string => key;
+
+function clusterTable(graph: Graph, { backends }: RoutingTables): ResourceTable {
+  const table = graph.derive(
+    'Cluster',
+    backends,
+    (name) => createResource(typeUrl.cluster, name, encode('envoy.config.cluster.v3.Cluster', translateCluster(name))),
+    sameVersion,
+  );
+  return { typeUrl: typeUrl.cluster, table, nameOf: sameName };
+}
+
+function loadAssignmentTable(graph: Graph, { endpoints }: RoutingTables): ResourceTable {
+  const type = typeUrl.clusterLoadAssignment;
+  const table = graph.derive(
+    'ClusterLoadAssignment',
+    endpoints,
+    (name, resolved) => {
+      const assignment = translateClusterLoadAssignment(name, resolved.endpoints);
+      return createResource(type, name, encode('envoy.config.endpoint.v3.ClusterLoadAssignment', assignment));
+    },
+    sameVersion,
+  );
+  return { typeUrl: type, table, nameOf: sameName };
+}
+
+function secretTable(graph: Graph, { certificates }: RoutingTables): ResourceTable {
+  const table = graph.derive(
+    'TLS Secret',
+    certificates,
+    (name, { certificate }) => {
+      if (certificate === undefined) return undefined;
+      const secret = encode('envoy.extensions.transport_sockets.tls.v3.Secret', translateSecret(name, certificate));
+      return createResource(typeUrl.secret, name, secret);
+    },
+    sameVersion,
+  );
+  return { typeUrl: typeUrl.secret, table, nameOf: sameName };
+}
+
+function httpListenerTable(graph: Graph, listen: ListenAddress): ResourceTable {
+  const input = graph.input<ListenAddress>('listen address');
+  input.set('http', listen);
+  const table = graph.derive(
+    'Listener http',
+    input,
+    (name, address) => listenerResource(name, translateHttpListener(address)),
+    sameVersion,
+  );
+  return { typeUrl: typeUrl.listener, table, nameOf: sameName };
+}
+
+/** One listener for all certificates, so it is made anew whenever one comes or goes; a renewed one leaves it alone. */
+function httpsListenerTable(graph: Graph, routing: RoutingTables, listen: ListenAddress): ResourceTable {
+  const usable = graph.derive('usable certificates', routing.certificates, (_key, { certificate }) =>
+    certificate === undefined ? undefined : true,
+  );
+  const claims = graph.derive('hosts with certificates', routing.hosts, (_name, { host }, look) =>
+    servedCertificate(host, look, usable),
+  );
+  const all = graph.group('all hosts with certificates', claims, () => ['https']);
+  const table = graph.derive(
+    'Listener https',
+    all,
+    (name, hosts, look) => {
+      const secrets = new Map(hosts.map((host) => [host, look(claims, host) ?? '']));
+      const listener = translateHttpsListener(listen, secrets);
+      return listener && listenerResource(name, listener);
+    },
+    sameVersion,
+  );
+  return { typeUrl: typeUrl.listener, table, nameOf: sameName };
+}
+
+/** The Secret that a host is served with; undefined when it has none, or none that can be used. */
+function servedCertificate(host: Host, look: Look, usable: Table<true>): string | undefined {
+  return host.certificate !== undefined && look(usable, host.certificate) === true ? host.certificate : undefined;
+}
+
+function listenerResource(name: string, listener: ReturnType<typeof translateHttpListener>): Resource {
+  return createResource(typeUrl.listener, name, encode('envoy.config.listener.v3.Listener', listener));
+}
+
+function routeConfigurationTable(graph: Graph): ResourceTable {
+  const names = graph.input<RouteConfigurationName>('RouteConfiguration names');
+  for (const name of routeConfigurationNames) names.set(name, name);
+  const table = graph.derive(
+    'RouteConfiguration',
+    names,
+    (_key, name) =>
+      createResource(
+        typeUrl.routeConfiguration,
+        name,
+        encode('envoy.config.route.v3.RouteConfiguration', translateVhdsRouteConfiguration(name)),
+        encode('envoy.config.route.v3.RouteConfiguration', translateRouteConfiguration(name)),
+      ),
+    sameVersion,
+  );
+  return { typeUrl: typeUrl.routeConfiguration, table, nameOf: sameName };
+}
+
+function virtualHostTable(graph: Graph, { hosts }: RoutingTables, routes: RouteConfigurationName): ResourceTable {
+  const nameOf = (host: string): string => virtualHostName(routes, host);
+  const table = graph.derive(
+    `VirtualHost ${routes}`,
+    hosts,
+    (name, { host }, look) => {
+      // An Envoy waits for the first virtual host of a table, so the catch-all is there even when it has no routes.
+      if (host.routes.length === 0 && name !== anyHost) return undefined;
+      if (routes === 'https' && !isReachableOverTls(host, look, hosts)) return undefined;
+      const catchAll = name.startsWith('*.') ? look(hosts, anyHost)?.host : undefined;
+      const virtualHost = translateVirtualHost(routes, host, catchAll);
+      return createResource(
+        typeUrl.virtualHost,
+        nameOf(name),
+        encode('envoy.config.route.v3.VirtualHost', virtualHost),
+      );
+    },
+    sameVersion,
+  );
+  return { typeUrl: typeUrl.virtualHost, table, nameOf };
+}
+
+/** Whether a TLS client that asks for this host is shown a certificate, its own or that of a host which covers it. */
+function isReachableOverTls(host: Host, look: Look, hosts: Table<MergedHost>): boolean {
+  if (host.name === anyHost || host.certificate !== undefined) return true;
+  const wildcard = wildcardOf(host.name);
+  if (wildcard !== undefined && look(hosts, wildcard)?.host.certificate !== undefined) return true;
+  return look(hosts, anyHost)?.host.certificate !== undefined;
+}

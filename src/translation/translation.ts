@@ -1,0 +1,106 @@
+/**
+ * The whole translation: Kubernetes objects in, encoded Envoy resources and Problems out. A change recomputes what it
+ * touches: an Ingress, the hosts it names, the backends these use.
+ */
+import { Graph } from '../cluster/table.ts';
+import type { Changes, Input, Table } from '../cluster/table.ts';
+import type { Kind, KubernetesObject } from '../cluster/kubernetes-object.ts';
+import type { ClassPolicy } from '../ingress/class.ts';
+import type { FlagDefaults } from '../ingress/flag-reading.ts';
+import { objectKey } from '../model/object-ref.ts';
+import { compareProblems } from '../model/problem.ts';
+import type { Problem } from '../model/problem.ts';
+import type { ListenAddress } from '../translate/listener.ts';
+import type { ResourceChange } from '../xds/view.ts';
+import { resourceTables } from './resource-tables.ts';
+import type { ResourceTable } from './resource-tables.ts';
+import { routingTables } from './routing-tables.ts';
+import type { ObjectTables } from './routing-tables.ts';
+
+export interface TranslationOptions {
+  readonly classes: ClassPolicy;
+  readonly listen: ListenAddress;
+  readonly defaults: FlagDefaults;
+}
+
+/** What an object is now, or undefined when it is gone. */
+export interface ObjectUpdate {
+  readonly kind: Kind;
+  readonly namespace: string;
+  readonly name: string;
+  readonly object: KubernetesObject | undefined;
+}
+
+/** What is wrong with a computed value is kept with it. */
+interface Judged {
+  readonly problems: readonly Problem[];
+}
+
+export class Translation {
+  readonly #graph = new Graph();
+  readonly #objects: ObjectTables;
+  readonly #resources: readonly ResourceTable[];
+  readonly #judged: readonly Table<Judged>[];
+  readonly #problems = new Map<string, readonly Problem[]>();
+
+  constructor(options: TranslationOptions) {
+    this.#objects = {
+      IngressClass: this.#graph.input('IngressClass'),
+      Ingress: this.#graph.input('Ingress'),
+      Service: this.#graph.input('Service'),
+      EndpointSlice: this.#graph.input('EndpointSlice'),
+      Secret: this.#graph.input('Secret'),
+    };
+    const routing = routingTables(this.#graph, this.#objects, options.classes, options.defaults);
+    this.#judged = [routing.verdicts, routing.hosts, routing.backends, routing.endpoints, routing.certificates];
+    this.#resources = resourceTables(this.#graph, routing, options.listen);
+  }
+
+  /** Notes what objects are now; `commit` computes what follows from it. */
+  update(updates: readonly ObjectUpdate[]): void {
+    for (const { kind, namespace, name, object } of updates) {
+      // Each kind has an input of its own objects, and the update says which kind it is.
+      const input = this.#objects[kind] as Input<KubernetesObject>;
+      input.set(objectKey({ namespace, name }), object);
+    }
+  }
+
+  /** The resources that are now other than after the last commit. */
+  commit(): readonly ResourceChange[] {
+    const changes = this.#graph.commit();
+    for (const table of this.#judged) this.#keepProblems(table, changes);
+    return this.#resources.flatMap(({ typeUrl, table, nameOf }) => {
+      const keys = [...(changes.get(table) ?? [])].toSorted();
+      return keys.map((key) => ({ typeUrl, name: nameOf(key), resource: table.get(key) }));
+    });
+  }
+
+  /** All problems of all objects, sorted. */
+  problems(): readonly Problem[] {
+    return [...this.#problems.values()].flat().toSorted(compareProblems);
+  }
+
+  objectCounts(): Readonly<Record<Kind, number>> {
+    const { IngressClass, Ingress, Service, EndpointSlice, Secret } = this.#objects;
+    return {
+      IngressClass: IngressClass.size,
+      Ingress: Ingress.size,
+      Service: Service.size,
+      EndpointSlice: EndpointSlice.size,
+      Secret: Secret.size,
+    };
+  }
+
+  /** How many values of each table have been computed since this was last asked: what the changes have cost. */
+  takeRecomputed(): ReadonlyMap<string, number> {
+    return this.#graph.takeRecomputed();
+  }
+
+  #keepProblems(table: Table<Judged>, changes: Changes): void {
+    for (const key of changes.get(table) ?? []) {
+      const problems = table.get(key)?.problems ?? [];
+      if (problems.length === 0) this.#problems.delete(`${table.name} ${key}`);
+      else this.#problems.set(`${table.name} ${key}`, problems);
+    }
+  }
+}

@@ -1,0 +1,169 @@
+/** One open discovery stream: the gRPC call, its session, and the flow control between them. */
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
+import type { MessageTypes } from '../proto/message.ts';
+import { Session } from './session.ts';
+import type { Reception, Response } from './session.ts';
+import type { Substitute } from './delivery.ts';
+import type { SubscribableView } from './view.ts';
+import { encodeDeltaResponse, encodeSotwResponse } from './wire.ts';
+
+export type Protocol = 'sotw' | 'delta';
+
+type DeltaMessage = MessageTypes['envoy.service.discovery.v3.DeltaDiscoveryRequest'];
+type SotwMessage = MessageTypes['envoy.service.discovery.v3.DiscoveryRequest'];
+export type DiscoveryMessage = DeltaMessage | SotwMessage;
+export type DiscoveryCall = ServerDuplexStream<DiscoveryMessage, Buffer>;
+export type Node = MessageTypes['envoy.config.core.v3.Node'];
+
+/** What happens on a stream, for logs and metrics. */
+export type StreamEvent =
+  | { readonly kind: 'opened' | 'closed' }
+  | {
+      readonly kind: 'response';
+      readonly typeUrl: string;
+      readonly resources: number;
+      readonly removed: number;
+      readonly bytes: number;
+    }
+  | { readonly kind: 'ack'; readonly typeUrl: string; readonly nonce: string }
+  | {
+      readonly kind: 'nack';
+      readonly typeUrl: string;
+      readonly nonce: string;
+      /** The names in the refused response: the culprit is among them. */
+      readonly names: readonly string[];
+      readonly message: string;
+    };
+
+export interface StreamSettings {
+  readonly id: number;
+  readonly protocol: Protocol;
+  /** The only type of a per-type service; undefined on an aggregated stream, where every request names its type. */
+  readonly typeUrl: string | undefined;
+  readonly view: SubscribableView;
+  readonly substitute: Substitute;
+  readonly observe: (stream: DiscoveryStream, event: StreamEvent) => void;
+}
+
+/** A client that has not read for so long is cut off: it gets the newest state when it comes back. */
+const stallLimitMs = 30_000;
+
+export class DiscoveryStream {
+  readonly id: number;
+  readonly protocol: Protocol;
+  readonly peer: string;
+  readonly connectedAt = new Date();
+  readonly session: Session;
+  node: Node = {};
+  readonly #call: DiscoveryCall;
+  readonly #settings: StreamSettings;
+  #stalledSince: number | undefined;
+  #isOpen = true;
+
+  constructor(call: DiscoveryCall, settings: StreamSettings) {
+    this.#call = call;
+    this.#settings = settings;
+    this.id = settings.id;
+    this.protocol = settings.protocol;
+    this.peer = call.getPeer();
+    this.session = new Session(settings.protocol, settings.view, settings.substitute);
+    call.on('data', (message: DiscoveryMessage) => this.#receive(message));
+    call.on('drain', () => {
+      this.#stalledSince = undefined;
+      this.pump();
+    });
+    call.on('end', () => {
+      this.#close();
+      call.end();
+    });
+    call.on('cancelled', () => this.#close());
+    call.on('error', () => this.#close());
+    this.#observe({ kind: 'opened' });
+  }
+
+  /** Sends what may be sent now. While the client does not read, nothing is added to what it has yet to read. */
+  pump(): void {
+    if (!this.#isOpen || this.#stalledSince !== undefined) return;
+    for (const response of this.session.take(performance.now())) this.#write(response);
+  }
+
+  /** To be called now and then: goes on without an answer that never came, and cuts off who does not read. */
+  checkPatience(): void {
+    if (this.#stalledSince !== undefined && performance.now() - this.#stalledSince > stallLimitMs) {
+      this.end(status.DEADLINE_EXCEEDED, 'the client did not read for 30 s');
+    } else if (this.session.isWaiting) this.pump();
+  }
+
+  /** Ends the stream with a gRPC status; the client is expected to come back. */
+  end(code: status, details: string): void {
+    if (!this.#isOpen) return;
+    this.#close();
+    this.#call.emit('error', { code, details });
+  }
+
+  #write(response: Response): void {
+    const bytes = this.protocol === 'delta' ? encodeDeltaResponse(response) : encodeSotwResponse(response);
+    if (!this.#call.write(bytes)) this.#stalledSince = performance.now();
+    this.#observe({
+      kind: 'response',
+      typeUrl: response.typeUrl,
+      resources: response.resources.length,
+      removed: response.removed.length,
+      bytes: bytes.length,
+    });
+  }
+
+  #receive(message: DiscoveryMessage): void {
+    if (!this.#isOpen) return;
+    if (message.node !== undefined) this.node = message.node;
+    const typeUrl = message.type_url ?? this.#settings.typeUrl ?? '';
+    const only = this.#settings.typeUrl;
+    if (typeUrl === '')
+      return this.end(status.INVALID_ARGUMENT, 'type_url is empty; every ADS request must name a type');
+    if (only !== undefined && only !== typeUrl) {
+      return this.end(status.INVALID_ARGUMENT, `type_url is ${typeUrl}, but this service serves only ${only}`);
+    }
+    this.#report(typeUrl, this.#receiveTyped(typeUrl, message));
+    this.pump();
+  }
+
+  #receiveTyped(typeUrl: string, message: DiscoveryMessage): Reception {
+    const nonce = message.response_nonce ?? '';
+    const refusal = message.error_detail === undefined ? undefined : (message.error_detail.message ?? '');
+    if (this.protocol === 'sotw') {
+      // The service's definition decodes requests of a SotW method as DiscoveryRequest.
+      const { resource_names: names = [], version_info: version = '' } = message as SotwMessage;
+      return this.session.receiveSotw({ typeUrl, names, version, nonce, refusal });
+    }
+    // And those of a delta method as DeltaDiscoveryRequest.
+    const delta = message as DeltaMessage;
+    return this.session.receiveDelta({
+      typeUrl,
+      subscribe: delta.resource_names_subscribe ?? [],
+      unsubscribe: delta.resource_names_unsubscribe ?? [],
+      initialVersions: delta.initial_resource_versions ?? {},
+      nonce,
+      refusal,
+    });
+  }
+
+  #report(typeUrl: string, reception: Reception): void {
+    if (reception.kind === 'ack') this.#observe({ kind: 'ack', typeUrl, nonce: reception.nonce });
+    else if (reception.kind === 'nack') {
+      const { nonce, names, message } = reception;
+      this.#observe({ kind: 'nack', typeUrl, nonce, names, message });
+    }
+  }
+
+  #close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.session.close();
+    this.#observe({ kind: 'closed' });
+  }
+
+  #observe(event: StreamEvent): void {
+    this.#settings.observe(this, event);
+  }
+}

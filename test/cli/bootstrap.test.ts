@@ -1,0 +1,92 @@
+/** The bootstrap is checked as data here; test/envoy/bootstrap.test.ts shows it to an Envoy. */
+import { describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
+import { readBootstrap, renderBootstrap } from '../../src/cli/bootstrap.ts';
+import type { Flags } from '../../src/setting.ts';
+
+const required: Flags = { xdsAddress: 'sluice.example:18000', nodeId: 'edge-1' };
+
+function render(flags: Flags = {}): unknown {
+  return parse(renderBootstrap(readBootstrap({ ...required, ...flags })));
+}
+
+describe('bootstrap', () => {
+  it('joins the fleet over delta ADS and never becomes ready without listeners and clusters', () => {
+    expect(render({ cluster: 'berlin' })).toMatchObject({
+      node: { id: 'edge-1', cluster: 'berlin' },
+      dynamic_resources: {
+        ads_config: { api_type: 'DELTA_GRPC', transport_api_version: 'V3', set_node_on_first_message_only: true },
+        lds_config: { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' },
+        cds_config: { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' },
+      },
+    });
+  });
+
+  it.each([
+    ['sluice.example:18000', 'STRICT_DNS', 'sluice.example'],
+    ['10.0.0.1:18000', 'STATIC', '10.0.0.1'],
+    ['[fd00::1]:18000', 'STATIC', 'fd00::1'],
+  ])('reaches the control plane at %s as %s', (xdsAddress, type, address) => {
+    const endpoint = { address: { socket_address: { address, port_value: 18_000 } } };
+    expect(render({ xdsAddress })).toMatchObject({
+      static_resources: {
+        clusters: [{ name: 'xds', type, load_assignment: { endpoints: [{ lb_endpoints: [{ endpoint }] }] } }],
+      },
+    });
+  });
+
+  it('shows its certificate, and accepts the control plane only under the name that it calls it by', () => {
+    expect(render({ xdsTlsCert: 'cert.pem', xdsTlsKey: 'key.pem', xdsTlsCa: 'ca.pem' })).toMatchObject({
+      static_resources: {
+        clusters: [
+          {
+            transport_socket: {
+              typed_config: {
+                sni: 'sluice.example',
+                common_tls_context: {
+                  tls_certificates: [
+                    { certificate_chain: { filename: 'cert.pem' }, private_key: { filename: 'key.pem' } },
+                  ],
+                  validation_context: {
+                    trusted_ca: { filename: 'ca.pem' },
+                    match_typed_subject_alt_names: [{ san_type: 'DNS', matcher: { exact: 'sluice.example' } }],
+                  },
+                },
+              },
+            },
+          },
+        ],
+      },
+    });
+  });
+
+  it('keeps the admin interface on loopback unless told otherwise', () => {
+    expect(render()).toMatchObject({
+      admin: { address: { socket_address: { address: '127.0.0.1', port_value: 9901 } } },
+    });
+    expect(render({ adminAddress: '::1', adminPort: '19000' })).toMatchObject({
+      admin: { address: { socket_address: { address: '::1', port_value: 19_000 } } },
+    });
+  });
+
+  it('writes any text as text', () => {
+    const nodeId = 'a: b # c\n"d"';
+    expect(render({ nodeId })).toMatchObject({ node: { id: nodeId } });
+  });
+
+  it.each<[Flags, string]>([
+    [{ nodeId: undefined }, '--node-id is missing: give each Envoy a name of its own'],
+    [{ xdsAddress: undefined }, '--xds-address is missing: give the HOST:PORT of the control plane'],
+    [{ xdsAddress: 'sluice:0' }, '--xds-address "sluice:0" has no port: give the port of the control plane'],
+    [
+      { maxHeapBytes: '1GiB' },
+      '--max-heap-bytes "1GiB" is not a heap that Envoy can work in: give a number of bytes from 33554432',
+    ],
+    [
+      { xdsTlsCa: 'ca.pem' },
+      '--xds-tls-cert and --xds-tls-key missing: mutual TLS needs --xds-tls-cert, --xds-tls-key and --xds-tls-ca',
+    ],
+  ])('refuses %j', (flags, message) => {
+    expect(() => render(flags)).toThrow(message);
+  });
+});
