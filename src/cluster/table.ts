@@ -15,7 +15,7 @@ export interface Table<V> {
 
 /** A table that is filled from outside; what is set takes effect with the next `Graph.commit`. */
 export interface Input<V> extends Table<V> {
-  readonly set: (key: string, value: V | undefined) => void;
+  set(key: string, value: V | undefined): void;
 }
 
 /** Reads a table that was made before the one that is being computed, and remembers that this key was read. */
@@ -28,7 +28,7 @@ type Equal<V> = (a: V, b: V) => boolean;
 
 /** The tables of one computation, in the order in which they were made, which is the order in which they are computed. */
 export class Graph {
-  readonly #nodes = new Map<Table<unknown>, Node<unknown>>();
+  readonly #nodes = new Map<Table<unknown>, Cells>();
 
   input<V>(name: string, equal: Equal<V> = isDeepStrictEqual): Input<V> {
     const pending = new Map<string, V | undefined>();
@@ -118,13 +118,12 @@ export class Graph {
       if (earlier.order >= order) throw new Error(`table ${name} must not look at ${table.name}, which is made later`);
       return earlier;
     });
-    // Nodes of all value types stand in one map; each of them only ever hands its own values to itself.
-    this.#nodes.set(node.table, node as unknown as Node<unknown>);
+    this.#nodes.set(node.table, node);
     node.order = order;
     return node;
   }
 
-  #nodeOf(table: Table<unknown>): Node<unknown> {
+  #nodeOf(table: Table<unknown>): Cells {
     const node = this.#nodes.get(table);
     if (node === undefined) throw new Error(`table ${table.name} belongs to another graph`);
     return node;
@@ -147,33 +146,47 @@ function leave(members: Map<string, Set<string>>, group: string, key: string, di
   dirty.add(group);
 }
 
+/** What the tables of a graph see of each other, whatever their values. */
+interface Cells {
+  readonly table: Table<unknown>;
+  readonly order: number;
+  /** Keys to compute anew. */
+  readonly dirty: Set<string>;
+  /** Told of every key whose value changed. */
+  readonly children: ((key: string) => void)[];
+  computed: number;
+  /** Computes what is dirty, makes dirty what has looked at it, and says what changed. */
+  recompute(): ReadonlySet<string>;
+  addReader(read: string, reader: Cells, key: string): void;
+  forgetReader(read: string, reader: Cells, key: string): void;
+}
+
 /** One look-up: a key of one table. */
 interface Dependency {
-  readonly node: Node<unknown>;
+  readonly node: Cells;
   readonly key: string;
 }
 
-class Node<V> {
+class Node<V> implements Cells {
   readonly table: Table<V>;
   readonly dirty = new Set<string>();
-  /** Told of every key whose value changed. */
   readonly children: ((key: string) => void)[] = [];
   computed = 0;
   order = 0;
   readonly #values = new Map<string, V>();
   /** For each key of this table: which keys of later tables have looked at it. */
-  readonly #readers = new Map<string, Map<Node<unknown>, Set<string>>>();
+  readonly #readers = new Map<string, Map<Cells, Set<string>>>();
   /** For each key of this table: what its value was computed from, besides the parent's value. */
   readonly #dependencies = new Map<string, readonly Dependency[]>();
   readonly #equal: Equal<V>;
   readonly #compute: (key: string, look: Look) => V | undefined;
-  readonly #nodeOf: (table: Table<unknown>) => Node<unknown>;
+  readonly #nodeOf: (table: Table<unknown>) => Cells;
 
   constructor(
     name: string,
     equal: Equal<V>,
     compute: (key: string, look: Look) => V | undefined,
-    nodeOf: (table: Table<unknown>) => Node<unknown>,
+    nodeOf: (table: Table<unknown>) => Cells,
   ) {
     this.#equal = equal;
     this.#compute = compute;
@@ -216,23 +229,21 @@ class Node<V> {
   }
 
   #depend(key: string, dependencies: readonly Dependency[]): void {
-    // A node only ever stands for itself among readers, whatever the type of its values.
-    const self = this as unknown as Node<unknown>;
-    for (const { node, key: read } of this.#dependencies.get(key) ?? []) node.#forgetReader(read, self, key);
-    for (const { node, key: read } of dependencies) node.#addReader(read, self, key);
+    for (const { node, key: read } of this.#dependencies.get(key) ?? []) node.forgetReader(read, this, key);
+    for (const { node, key: read } of dependencies) node.addReader(read, this, key);
     if (dependencies.length === 0) this.#dependencies.delete(key);
     else this.#dependencies.set(key, dependencies);
   }
 
-  #addReader(read: string, reader: Node<unknown>, key: string): void {
-    const readers = this.#readers.get(read) ?? new Map<Node<unknown>, Set<string>>();
+  addReader(read: string, reader: Cells, key: string): void {
+    const readers = this.#readers.get(read) ?? new Map<Cells, Set<string>>();
     this.#readers.set(read, readers);
     const keys = readers.get(reader) ?? new Set<string>();
     readers.set(reader, keys);
     keys.add(key);
   }
 
-  #forgetReader(read: string, reader: Node<unknown>, key: string): void {
+  forgetReader(read: string, reader: Cells, key: string): void {
     const readers = this.#readers.get(read);
     const keys = readers?.get(reader);
     keys?.delete(key);

@@ -60,7 +60,7 @@ export class Translation {
   update(updates: readonly ObjectUpdate[]): void {
     for (const { kind, namespace, name, object } of updates) {
       // Each kind has an input of its own objects, and the update says which kind it is.
-      const input = this.#objects[kind] as Input<KubernetesObject>;
+      const input: Input<KubernetesObject> = this.#objects[kind];
       input.set(objectKey({ namespace, name }), object);
     }
   }

@@ -31,11 +31,11 @@ const order: readonly string[] = [
 ] satisfies TypeUrl[];
 
 /** These name clusters, so their changes wait for the clusters, and the removal of a cluster waits for them. */
-const routing: readonly string[] = [typeUrl.listener, typeUrl.routeConfiguration, typeUrl.virtualHost];
-const routed: readonly string[] = [typeUrl.cluster, typeUrl.clusterLoadAssignment, typeUrl.secret];
+const routing: ReadonlySet<string> = new Set([typeUrl.listener, typeUrl.routeConfiguration, typeUrl.virtualHost]);
+const routed: ReadonlySet<string> = new Set([typeUrl.cluster, typeUrl.clusterLoadAssignment, typeUrl.secret]);
 
 /** In SotW, a response of these types is the whole state: what it lacks is deleted. */
-const wholeState: readonly string[] = [typeUrl.listener, typeUrl.cluster];
+const wholeState: ReadonlySet<string> = new Set([typeUrl.listener, typeUrl.cluster]);
 
 export class Delivery {
   readonly #protocol: 'sotw' | 'delta';
@@ -53,7 +53,7 @@ export class Delivery {
   /** Takes what may be sent now out of the dirty names; undefined when there is nothing to say. */
   draft(subscription: Subscription, gates: Gates): Draft | undefined {
     if (subscription.dirty.size === 0 && !subscription.owesAnswer) return undefined;
-    const isWhole = this.#protocol === 'sotw' && wholeState.includes(subscription.typeUrl);
+    const isWhole = this.#protocol === 'sotw' && wholeState.has(subscription.typeUrl);
     const draft = isWhole ? this.#draftWhole(subscription, gates) : this.#draftChanges(subscription, gates);
     const isEmpty = draft.resources.length === 0 && draft.removed.length === 0 && !draft.isWholeState;
     return isEmpty && (!subscription.owesAnswer || subscription.dirty.size > 0) ? undefined : draft;
@@ -126,7 +126,7 @@ export class Delivery {
     const gates = { clusters: Infinity, routes: Infinity };
     for (const subscription of subscriptions) {
       const isCluster = subscription.typeUrl === typeUrl.cluster;
-      const isRouting = routing.includes(subscription.typeUrl);
+      const isRouting = routing.has(subscription.typeUrl);
       if (!isCluster && !isRouting) continue;
       const { inFlight } = subscription;
       const waits = inFlight !== undefined && now - inFlight.waitingSince < this.#limits.orderPatienceMs;
@@ -160,8 +160,8 @@ type Step =
 /** What a starting client asks for (publication 0) waits for nothing: it has nothing that could break. */
 function isBlocked(type: string, step: Step, dirty: Dirty, gates: Gates): boolean {
   if (dirty.last === 0) return false;
-  if (step.kind === 'upsert') return routing.includes(type) && gates.clusters <= dirty.last;
-  return routed.includes(type) && dirty.held !== undefined && gates.routes <= dirty.last;
+  if (step.kind === 'upsert') return routing.has(type) && gates.clusters <= dirty.last;
+  return routed.has(type) && dirty.held !== undefined && gates.routes <= dirty.last;
 }
 
 export function rank(type: string): number {

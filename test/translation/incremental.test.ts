@@ -1,0 +1,139 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { KubernetesObject } from '../../src/cluster/kubernetes-object.ts';
+import { Translation } from '../../src/translation/translation.ts';
+import type { ObjectUpdate } from '../../src/translation/translation.ts';
+import { certificate } from '../support/certificates.ts';
+import { applied, deleted, endpointSlice, ingress, ingressClass, service, tlsSecret } from '../support/objects.ts';
+import { translationOptions } from '../support/serving.ts';
+
+/** What a translation has published in all, by type and name. */
+class Published {
+  readonly resources = new Map<string, string>();
+
+  take(translation: Translation): this {
+    for (const { typeUrl, name, resource } of translation.commit()) {
+      if (resource === undefined) this.resources.delete(`${typeUrl} ${name}`);
+      else this.resources.set(`${typeUrl} ${name}`, resource.record.toString('base64'));
+    }
+    return this;
+  }
+}
+
+const pairs = [certificate({ names: ['a.test', '*.w.test'] }), certificate({ names: ['b.test'] })];
+const hosts = ['', 'a.test', 'b.test', '*.w.test', 'x.w.test', 'BAD_'];
+const services = ['web', 'api', 'gone'];
+
+const anyPaths = fc.dictionary(
+  fc.constantFrom('/', '/a', '/a/', '=/a', '~/b', 'relative'),
+  fc.tuple(fc.constantFrom(...services), fc.constantFrom('80', 'http', '81')).map((parts) => parts.join(':')),
+  { maxKeys: 3 },
+);
+const anyTls = fc.record({
+  hosts: fc.subarray(hosts.slice(1)),
+  secretName: fc.constantFrom('', 'first', 'second', 'missing'),
+});
+const anyIngress = fc
+  .record({
+    name: fc.constantFrom('i1', 'i2', 'i3'),
+    created: fc.constantFrom('2026-01-01T00:00:00Z', '2026-02-01T00:00:00Z'),
+    className: fc.constantFrom('sluice', 'sluice', 'other', null),
+    hosts: fc.dictionary(fc.constantFrom(...hosts), anyPaths, { maxKeys: 3 }),
+    tls: fc.array(anyTls, { maxLength: 2 }),
+    defaultBackend: fc.option(fc.constantFrom('web:80', 'api:http'), { nil: undefined }),
+  })
+  .map(({ name, defaultBackend, ...parts }) =>
+    ingress(name, { ...parts, ...(defaultBackend === undefined ? {} : { defaultBackend }) }),
+  );
+const anyObject: fc.Arbitrary<KubernetesObject> = fc.oneof(
+  { weight: 4, arbitrary: anyIngress },
+  fc
+    .record({ name: fc.constantFrom('web', 'api'), port: fc.constantFrom(80, 81) })
+    .map(({ name, port }) => service(name, { http: port })),
+  fc
+    .record({
+      name: fc.constantFrom('s1', 's2'),
+      of: fc.constantFrom('web', 'api'),
+      addresses: fc.subarray(['10.0.0.1', '10.0.0.2', '10.0.0.3']),
+    })
+    .map(({ name, of, addresses }) => endpointSlice(name, of, { http: 8080 }, addresses)),
+  fc
+    .record({ name: fc.constantFrom('first', 'second'), certificate: fc.nat(1), key: fc.nat(1) })
+    .map(({ name, ...pick }) => tlsSecret(name, pairs[pick.certificate]?.cert ?? '', pairs[pick.key]?.key ?? '')),
+  fc
+    .record({ ours: fc.boolean(), byDefault: fc.boolean() })
+    .map(({ ours, byDefault }) => ingressClass('sluice', ours ? 'sluice.dev/ingress-controller' : 'else', byDefault)),
+);
+const anyEdit: fc.Arbitrary<ObjectUpdate> = fc
+  .record({ object: anyObject, isDeleted: fc.boolean() })
+  .map(({ object, isDeleted }) => (isDeleted ? deleted(object) : applied(object)));
+
+function keyOf({ kind, namespace, name }: ObjectUpdate): string {
+  return `${kind} ${namespace}/${name}`;
+}
+
+describe('Translation', () => {
+  it('arrives by any sequence of edits at the bytes and problems of a fresh start, in any order of arrival', () => {
+    const edits = fc.array(fc.array(anyEdit, { minLength: 1, maxLength: 4 }), { maxLength: 12 });
+    fc.assert(
+      fc.property(edits, fc.infiniteStream(fc.nat()), (bursts, shuffle) => {
+        const incremental = new Translation(translationOptions);
+        const published = new Published().take(incremental);
+        const state = new Map<string, ObjectUpdate>();
+        for (const burst of bursts) {
+          incremental.update(burst);
+          published.take(incremental);
+          for (const edit of burst) state.set(keyOf(edit), edit);
+        }
+        const full = new Translation(translationOptions);
+        const order = [...state.values()].map((update) => ({ update, rank: shuffle.next().value }));
+        full.update(order.toSorted((a, b) => a.rank - b.rank).map(({ update }) => update));
+        const fresh = new Published().take(full);
+        expect(new Map([...published.resources].toSorted())).toEqual(new Map([...fresh.resources].toSorted()));
+        expect(incremental.problems()).toEqual(full.problems());
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  describe('with a thousand Ingresses', () => {
+    function large(): Translation {
+      const translation = new Translation(translationOptions);
+      const objects = Array.from({ length: 1_000 }, (_, index) => [
+        ingress(`i${index}`, { hosts: { [`h${index}.test`]: { '/': `s${index}:80` } } }),
+        service(`s${index}`, { http: 80 }),
+        endpointSlice(`s${index}-1`, `s${index}`, { http: 8080 }, ['10.0.0.1']),
+      ]);
+      translation.update([ingressClass(), ...objects.flat()].map(applied));
+      translation.commit();
+      translation.takeRecomputed();
+      return translation;
+    }
+
+    it('computes one load assignment anew when an EndpointSlice changes', () => {
+      const translation = large();
+      translation.update([applied(endpointSlice('s7-1', 's7', { http: 8080 }, ['10.0.0.2']))]);
+      expect(translation.commit().map(({ name }) => name)).toEqual(['default/s7/80']);
+      expect(Object.fromEntries(translation.takeRecomputed())).toEqual({
+        EndpointSlice: 1,
+        endpoints: 1,
+        ClusterLoadAssignment: 1,
+      });
+    });
+
+    it('computes one Ingress and its host anew when an Ingress changes', () => {
+      const translation = large();
+      translation.update([applied(ingress('i7', { hosts: { 'h7.test': { '/x': 's7:80' } } }))]);
+      expect(translation.commit().map(({ name }) => name)).toEqual(['http/h7.test']);
+      const total = [...translation.takeRecomputed().values()].reduce((sum, count) => sum + count, 0);
+      expect(total).toBeLessThan(20);
+    });
+
+    it('computes nothing anew when an object is what it was', () => {
+      const translation = large();
+      translation.update([applied(ingress('i7', { hosts: { 'h7.test': { '/': 's7:80' } } }))]);
+      expect(translation.commit()).toEqual([]);
+      expect(Object.fromEntries(translation.takeRecomputed())).toEqual({ Ingress: 1 });
+    });
+  });
+});
