@@ -5,6 +5,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import { Agent as HttpAgent, type IncomingMessage, type OutgoingHttpHeaders, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from 'node:https';
 import { isDeepStrictEqual } from 'node:util';
+import { messageOf } from './system-error.ts';
 import type { Timing } from './timing.ts';
 
 /** Something the world did wrong: the request may be tried again. */
@@ -218,10 +219,4 @@ function statusMessage(text: string): string {
 function unreachable(server: string, error: Error): ApiFailure {
   if (error instanceof ApiFailure) return error;
   return new ApiFailure(`cannot reach the Kubernetes API server at ${server}: ${messageOf(error)}`, { cause: error });
-}
-
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // A refused connection to a name with several addresses is an AggregateError without a message.
-  return error.message || ('code' in error ? String(error.code) : error.name);
 }

@@ -7,10 +7,11 @@ import { readFile } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
 import { Observable } from 'rxjs';
 import type { SourceLog } from './failure-log.ts';
-import { type FoundFile, isManifestName, isMissing, type ManifestScan, scanManifests } from './manifest-scan.ts';
+import { type FoundFile, isManifestName, type ManifestScan, scanManifests } from './manifest-scan.ts';
 import { type ManifestFile, ManifestSet } from './manifest-set.ts';
 import { parseManifest } from './manifest.ts';
 import type { Source, SourceEvent } from './source.ts';
+import { isMissing, messageOf } from './system-error.ts';
 import { realTiming, type Timing } from './timing.ts';
 
 export interface DirectorySourceOptions {
@@ -114,8 +115,8 @@ class ManifestFollower {
     watcher.on('raw', () => this.#hint());
     watcher.on('ready', () => this.#hint());
     watcher.on('error', (error) => {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#log?.warn(`Watching the manifest files fails: ${message}; they are looked at every ${this.#rescanMs} ms`);
+      const message = `Watching the manifest files fails: ${messageOf(error)}`;
+      this.#log?.warn(`${message}; they are looked at every ${this.#rescanMs} ms`);
     });
     this.#watcher = watcher;
   }
@@ -193,7 +194,7 @@ class ManifestFollower {
     } catch (error) {
       // Gone since it was found: the next scan tells what is there instead.
       if (isMissing(error)) return false;
-      this.#fail(file, `It cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+      this.#fail(file, `It cannot be read: ${messageOf(error)}`);
       return true;
     }
     const isEmpty = text.trim() === '';

@@ -4,6 +4,7 @@ import type { BigIntStats } from 'node:fs';
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
 import type { ManifestFile } from './manifest-set.ts';
+import { isMissing, messageOf } from './system-error.ts';
 
 const extensions: ReadonlySet<string> = new Set(['.yaml', '.yml', '.json']);
 
@@ -114,17 +115,9 @@ class Walk {
   }
 }
 
-export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
-}
-
 function isLink(path: string): Promise<boolean> {
   return lstat(path).then(
     (stats) => stats.isSymbolicLink(),
     () => false,
   );
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

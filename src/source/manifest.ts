@@ -5,6 +5,7 @@ import { type Kind, kinds, type KubernetesObject } from '../cluster/kubernetes-o
 import { apiVersions, projectObject } from '../cluster/projection.ts';
 import { isRecord } from '../cluster/projection/field-reader.ts';
 import type { Problem, ProblemReason } from '../model/problem.ts';
+import { messageOf } from './system-error.ts';
 
 export interface Manifest {
   /** In the order of the file. */
@@ -68,7 +69,7 @@ class ManifestReader {
       return parseAllDocuments(this.#text, options);
     } catch (failure) {
       // The parser is recursive: a thousand brackets in a row are too many for the stack.
-      this.#addFileProblem('InvalidYaml', 0, `It cannot be read: ${describe(failure)}`, 'Correct the syntax');
+      this.#addFileProblem('InvalidYaml', 0, `It cannot be read: ${messageOf(failure)}`, 'Correct the syntax');
       return [];
     }
   }
@@ -84,7 +85,7 @@ class ManifestReader {
       value = document.toJS();
     } catch (failure) {
       // Aliases that multiply without end, or that form a circle.
-      const message = `It cannot be read: ${describe(failure)}`;
+      const message = `It cannot be read: ${messageOf(failure)}`;
       this.#addFileProblem('InvalidYaml', startOf(document), message, 'Write the aliases out');
       return;
     }
@@ -157,10 +158,6 @@ class ManifestReader {
     const { line, col } = this.#lines.linePos(position);
     return { line, text: `${this.#file} line ${line} column ${col}` };
   }
-}
-
-function describe(failure: unknown): string {
-  return failure instanceof Error ? failure.message : String(failure);
 }
 
 /** The items of an `IngressList` leave out what the list says already. */

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,8 @@ import {
 } from './raw-objects.ts';
 import { Recorder } from './recorder.ts';
 import { silentLog } from './silent-log.ts';
+
+jest.setTimeout(30_000);
 
 /** Somewhere objects live, with the source that reads them. */
 interface Origin {

@@ -1,10 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { directorySource } from '../../src/source/directory.ts';
 import { rawBrokenIngress, rawIngress, rawService } from './raw-objects.ts';
 import { Recorder } from './recorder.ts';
+
+jest.setTimeout(30_000);
 
 /** Several documents of one file; JSON is YAML. */
 function documents(...objects: readonly unknown[]): string {
@@ -106,6 +108,7 @@ describe('directorySource', () => {
     await begin();
     await write('a.yaml', '');
     await recorder.until('a went', () => !known('a')());
+    expect(recorder.problems).toEqual([]);
   });
 
   it('follows links that are replaced, as in a mounted ConfigMap', async () => {
@@ -136,6 +139,7 @@ describe('directorySource', () => {
     await recorder.until('b came', known('b'));
     await rm(at('new'), { recursive: true });
     await recorder.until('both went', () => recorder.objects.size === 0);
+    expect(recorder.problems).toEqual([]);
   });
 
   it('is not led in circles by links', async () => {
@@ -243,5 +247,6 @@ describe('directorySource', () => {
     await recorder.synced();
     await write('hidden/real.txt', documents(rawIngress('a', 'two.test')));
     await recorder.until('the host is new', () => hostOf('a') === 'two.test');
+    expect(recorder.problems).toEqual([]);
   });
 });

@@ -36,7 +36,7 @@ describe('parseManifest', () => {
   it('reads several documents, and passes over empty ones', () => {
     const text = `# nothing\n---\n${ingressYaml}---\n# a comment\n---\n${JSON.stringify(rawService('web'))}\n---\n`;
     expect(names(text)).toEqual(['Ingress default/web', 'Service default/web']);
-    expect(parse(text).objects.map(({ line }) => line)).toEqual([4, 24]);
+    expect(parse(text).objects.map(({ line }) => line)).toEqual([4, 25]);
     expect(parse(text).problems).toEqual([]);
   });
 

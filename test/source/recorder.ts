@@ -38,11 +38,11 @@ export class Recorder {
     return [...this.objects.keys()].toSorted();
   }
 
-  synced(within = 5_000): Promise<void> {
+  synced(within = 10_000): Promise<void> {
     return this.until('it is synced', () => this.syncs > 0, within);
   }
 
-  until(what: string, condition: () => boolean, within = 5_000): Promise<void> {
+  until(what: string, condition: () => boolean, within = 10_000): Promise<void> {
     return eventually(
       () => {
         if (!condition()) throw new Error(`${what}: not so; known are ${this.names.join(', ') || 'no objects'}`);
