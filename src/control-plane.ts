@@ -4,8 +4,9 @@ import type { Observable, Subscription } from 'rxjs';
 import type { AdminView } from './admin/admin-view.ts';
 import { createMetrics } from './admin/metrics.ts';
 import { startAdminServer } from './admin/server.ts';
-import { controlPlaneView } from './control-plane-view.ts';
+import { CommitLoop } from './commit-loop.ts';
 import type { Config, SourceConfig } from './config.ts';
+import { controlPlaneView } from './control-plane-view.ts';
 import type { Logger } from './log.ts';
 import { ProblemBook } from './problem-book.ts';
 import { directorySource } from './source/directory.ts';
@@ -48,20 +49,7 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
   const server = new XdsServer({ ...config.xds, observe: observeStreams(log, metrics) });
   const view = controlPlaneView(translation, sourceProblems, server);
   const published$ = new Subject<Publication>();
-  let isSynced = false;
-
-  const take = (events: readonly Stamped[]): void => {
-    for (const { event } of events) {
-      if (event.kind === 'changes') translation.update(event.changes);
-      else if (event.kind === 'problems') sourceProblems.replace(event.origin, event.problems);
-      else isSynced = true;
-    }
-    // What has not been read in full must not be served: what it lacks, Envoys would delete.
-    if (isSynced) publish(events[0]?.at ?? performance.now());
-  };
-
-  const publish = (since: number): void => {
-    const changes = translation.commit();
+  const commits = new CommitLoop(translation, (changes, since) => {
     if (changes.length === 0 && server.store.sequence > 0) return;
     server.publish(changes);
     const { sequence } = server.store;
@@ -71,6 +59,17 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
     for (const [table, entries] of translation.takeRecomputed()) metrics.recomputed(table, entries);
     log.info({ sequence, changed: changed.length, removed: removed.length }, 'published');
     published$.next({ sequence, changed, removed });
+  });
+  let isSynced = false;
+
+  const take = (events: readonly Stamped[]): void => {
+    for (const { event } of events) {
+      if (event.kind === 'changes') translation.update(event.changes);
+      else if (event.kind === 'problems') sourceProblems.replace(event.origin, event.problems);
+      else isSynced = true;
+    }
+    // What has not been read in full must not be served: what it lacks, Envoys would delete.
+    if (isSynced) commits.request(events[0]?.at ?? performance.now());
   };
 
   const xdsPort = await server.start();
@@ -92,6 +91,7 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
     published$,
     stop: async () => {
       reading.unsubscribe();
+      await commits.stop();
       published$.complete();
       await Promise.all([server.stop(), admin.stop()]);
     },

@@ -32,8 +32,9 @@ export class Graph {
 
   input<V>(name: string, equal: Equal<V> = isDeepStrictEqual): Input<V> {
     const pending = new Map<string, V | undefined>();
-    const node = this.#add<V>(name, equal, (key) => {
-      const value = pending.get(key);
+    const node: Node<V> = this.#add<V>(name, equal, (key): V | undefined => {
+      // A key that was set again while a commit was at it has been taken over already.
+      const value = pending.has(key) ? pending.get(key) : node.table.get(key);
       pending.delete(key);
       return value;
     });
@@ -93,9 +94,20 @@ export class Graph {
 
   /** Computes what the inputs set since the last commit touch, and says which values changed. */
   commit(): Changes {
+    const steps = this.commitInSteps();
+    let step = steps.next();
+    while (step.done !== true) step = steps.next();
+    return step.value;
+  }
+
+  /**
+   * The same a little at a time, so that its caller can let others work between the steps. What is set meanwhile takes
+   * effect with the next commit; one commit must be over before the next begins.
+   */
+  *commitInSteps(): Generator<undefined, Changes> {
     const changes = new Map<Table<unknown>, ReadonlySet<string>>();
     for (const node of this.#nodes.values()) {
-      const changed = node.recompute();
+      const changed = yield* node.recompute();
       if (changed.size > 0) changes.set(node.table, changed);
     }
     return changes;
@@ -132,6 +144,9 @@ export class Graph {
 
 const noGroups: ReadonlySet<string> = new Set();
 
+/** Values computed in one step: well below a millisecond's worth of most tables. */
+const stepSize = 32;
+
 function join(members: Map<string, Set<string>>, group: string, key: string, dirty: Set<string>): void {
   const keys = members.get(group);
   if (keys === undefined) members.set(group, new Set([key]));
@@ -156,7 +171,7 @@ interface Cells {
   readonly children: ((key: string) => void)[];
   computed: number;
   /** Computes what is dirty, makes dirty what has looked at it, and says what changed. */
-  recompute(): ReadonlySet<string>;
+  recompute(): Generator<undefined, ReadonlySet<string>>;
   addReader(read: string, reader: Cells, key: string): void;
   forgetReader(read: string, reader: Cells, key: string): void;
 }
@@ -202,13 +217,18 @@ class Node<V> implements Cells {
     };
   }
 
-  recompute(): ReadonlySet<string> {
+  *recompute(): Generator<undefined, ReadonlySet<string>> {
     const changed = new Set<string>();
-    for (const key of this.dirty) if (this.#recomputeKey(key)) changed.add(key);
+    // A copy: what becomes dirty between the steps belongs to the next commit.
+    const keys = [...this.dirty];
     this.dirty.clear();
+    for (const [index, key] of keys.entries()) {
+      if (index > 0 && index % stepSize === 0) yield;
+      if (this.#recomputeKey(key)) changed.add(key);
+    }
     for (const key of changed) {
       for (const child of this.children) child(key);
-      for (const [reader, keys] of this.#readers.get(key) ?? []) for (const each of keys) reader.dirty.add(each);
+      for (const [reader, reading] of this.#readers.get(key) ?? []) for (const each of reading) reader.dirty.add(each);
     }
     return changed;
   }

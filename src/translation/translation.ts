@@ -67,12 +67,12 @@ export class Translation {
 
   /** The resources that are now other than after the last commit. */
   commit(): readonly ResourceChange[] {
-    const changes = this.#graph.commit();
-    for (const table of this.#judged) this.#keepProblems(table, changes);
-    return this.#resources.flatMap(({ typeUrl, table, nameOf }) => {
-      const keys = [...(changes.get(table) ?? [])].toSorted();
-      return keys.map((key) => ({ typeUrl, name: nameOf(key), resource: table.get(key) }));
-    });
+    return this.#changedResources(this.#graph.commit());
+  }
+
+  /** The same in steps, between which others may work; see `Graph.commitInSteps`. */
+  *commitInSteps(): Generator<undefined, readonly ResourceChange[]> {
+    return this.#changedResources(yield* this.#graph.commitInSteps());
   }
 
   /** All problems of all objects, sorted. */
@@ -94,6 +94,14 @@ export class Translation {
   /** How many values of each table have been computed since this was last asked: what the changes have cost. */
   takeRecomputed(): ReadonlyMap<string, number> {
     return this.#graph.takeRecomputed();
+  }
+
+  #changedResources(changes: Changes): readonly ResourceChange[] {
+    for (const table of this.#judged) this.#keepProblems(table, changes);
+    return this.#resources.flatMap(({ typeUrl, table, nameOf }) => {
+      const keys = [...(changes.get(table) ?? [])].toSorted();
+      return keys.map((key) => ({ typeUrl, name: nameOf(key), resource: table.get(key) }));
+    });
   }
 
   #keepProblems(table: Table<Judged>, changes: Changes): void {
