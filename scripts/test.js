@@ -31,7 +31,7 @@ const jest = ['--experimental-vm-modules', '--no-warnings', join(root, 'node_mod
 const groups = [
   { project: 'fast', needs: [], flags: [], ownNetwork: false },
   { project: 'envoy', needs: ['envoy'], flags: ['--testTimeout=30000'], ownNetwork: false },
-  { project: 'grpcurl', needs: ['grpcurl'], flags: ['--testTimeout=30000'], ownNetwork: false },
+  { project: 'grpcurl', needs: ['grpcurl', 'envoy'], flags: ['--testTimeout=30000'], ownNetwork: false },
   { project: 'kube', needs: ['kubernetes', 'envoy'], flags: ['--testTimeout=60000', '--runInBand'], ownNetwork: true },
 ];
 

@@ -10,6 +10,8 @@ export interface ProcessOptions {
   readonly cwd?: string;
   /** Written to standard input, which is then closed. */
   readonly stdin?: string;
+  /** Leaves standard input open, for `write`. */
+  readonly interactive?: boolean;
 }
 
 export interface Exit {
@@ -29,6 +31,8 @@ export interface RunningProcess {
   readonly isRunning: () => boolean;
   /** Waits until the output matches; throws with the output when the process ends first or the deadline passes. */
   waitForOutput(pattern: RegExp, patience?: Patience): Promise<RegExpExecArray>;
+  /** Writes to the standard input of an interactive process. */
+  write(text: string): void;
   signal(signal: NodeJS.Signals): void;
   /** Asks with SIGTERM, insists with SIGKILL after `grace` milliseconds (5,000). Fulfilled at once when it is already over. */
   stop(grace?: number): Promise<Exit>;
@@ -40,11 +44,12 @@ export async function startProcess(
   args: readonly string[],
   options: ProcessOptions = {},
 ): Promise<RunningProcess> {
+  const { interactive = false, stdin } = options;
   const [command, ...rest] = [...boundToParent, executable, ...args];
   const child = spawn(command ?? executable, rest, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
-    stdio: [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [stdin === undefined && !interactive ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
   await new Promise<void>((fulfil, reject) => {
     child.once('spawn', fulfil);
@@ -52,7 +57,8 @@ export async function startProcess(
   });
   // A process that ends without reading its input closes the pipe; its exit code tells that better than EPIPE would.
   child.stdin?.on('error', () => undefined);
-  child.stdin?.end(options.stdin);
+  if (!interactive) child.stdin?.end(stdin);
+  else if (stdin !== undefined) child.stdin?.write(stdin);
   return watch(child, executable);
 }
 
@@ -120,6 +126,9 @@ function watch(child: ChildProcess, executable: string): RunningProcess {
       throw new Error(
         `${executable} ended (${describeExit(found.exit)}) before it printed ${pattern}:\n${tail(text())}`,
       );
+    },
+    write: (input) => {
+      child.stdin?.write(input);
     },
     signal: (signal) => {
       child.kill(signal);
