@@ -69,7 +69,13 @@ export class Delivery {
       if (step.kind === 'upsert' || step.kind === 'empty') {
         if (draft.bytes > 0 && draft.bytes + step.resource.record.length > limit) break;
         draft.add(name, step.resource, dirty);
-      } else if (step.kind === 'remove' && this.#protocol === 'delta') draft.remove(name, dirty);
+      } else if (step.kind === 'remove' && this.#protocol === 'delta') {
+        if (draft.bytes > 0 && draft.bytes + name.length > limit) break;
+        draft.remove(name, dirty);
+      } else if (step.kind === 'remove') {
+        // SotW has no words for it, so no answer will ever take the refusal back.
+        subscription.rejected.delete(name);
+      }
       subscription.dirty.delete(name);
     }
     return draft;
@@ -102,6 +108,8 @@ export class Delivery {
     }
     if (!hasNews && !subscription.owesAnswer) return draft;
     draft.isWholeState = true;
+    // It carries again what the client has refused, so its answer says something about that as well.
+    for (const name of subscription.rejected.keys()) draft.names.add(name);
     const names = subscription.wildcard ? this.#view.names(subscription.typeUrl) : [...subscription.names].toSorted();
     draft.resources.push(...names.flatMap((name) => this.#view.get(subscription.typeUrl, name) ?? []), ...keep);
     return draft;
@@ -122,8 +130,8 @@ export class Delivery {
   }
 
   /** What others wait for: the oldest publications whose clusters, and whose routes, the client has not confirmed. */
-  gates(subscriptions: Iterable<Subscription>, now: number): Gates {
-    const gates = { clusters: Infinity, routes: Infinity };
+  gates(subscriptions: Iterable<Subscription>, now: number, openedAt: number): Gates {
+    const gates = { clusters: Infinity, routes: Infinity, isOpening: now - openedAt < this.#limits.ackPatienceMs };
     for (const subscription of subscriptions) {
       const isCluster = subscription.typeUrl === typeUrl.cluster;
       const isRouting = routing.has(subscription.typeUrl);
@@ -132,13 +140,15 @@ export class Delivery {
       const waits = inFlight !== undefined && now - inFlight.waitingSince < this.#limits.orderPatienceMs;
       if (isRouting) {
         if (waits) gates.routes = Math.min(gates.routes, inFlight.oldest);
+        // The client goes on with the routes that it had, and these may name what is to be removed.
+        if (subscription.rejected.size > 0) gates.routes = Math.min(gates.routes, subscription.oldestRejected);
         for (const dirty of subscription.dirty.values()) gates.routes = Math.min(gates.routes, dirty.first);
         continue;
       }
       if (waits) gates.clusters = Math.min(gates.clusters, inFlight.oldestUpsert);
       for (const [name, dirty] of subscription.dirty) {
         const step = this.#next(subscription, name, dirty);
-        if (step.kind === 'upsert') gates.clusters = Math.min(gates.clusters, dirty.first);
+        if (step.kind === 'upsert' && dirty.first > 0) gates.clusters = Math.min(gates.clusters, dirty.first);
       }
     }
     return gates;
@@ -148,6 +158,8 @@ export class Delivery {
 export interface Gates {
   readonly clusters: number;
   readonly routes: number;
+  /** The client may not have said yet what routes it has. */
+  readonly isOpening: boolean;
 }
 
 type Step =
@@ -157,11 +169,12 @@ type Step =
   | { readonly kind: 'empty'; readonly resource: Resource }
   | { readonly kind: 'remove' };
 
-/** What a starting client asks for (publication 0) waits for nothing: it has nothing that could break. */
 function isBlocked(type: string, step: Step, dirty: Dirty, gates: Gates): boolean {
-  if (dirty.last === 0) return false;
   if (step.kind === 'upsert') return routing.has(type) && gates.clusters <= dirty.last;
-  return routed.has(type) && dirty.held !== undefined && gates.routes <= dirty.last;
+  if (!routed.has(type) || dirty.held === undefined) return false;
+  // A client that comes back names its types one after the other, its clusters before the routes that use them.
+  const isFromBefore = dirty.held.resource === undefined;
+  return gates.routes <= dirty.last || (isFromBefore && gates.isOpening);
 }
 
 export function rank(type: string): number {
@@ -190,12 +203,14 @@ export class Draft {
 
   remove(name: string, dirty: Dirty): void {
     this.removed.push(name);
+    this.bytes += name.length;
     this.note(name, dirty, false);
   }
 
   note(name: string, dirty: Dirty, isUpsert: boolean): void {
     this.names.add(name);
     this.oldest = Math.min(this.oldest, dirty.first);
-    if (isUpsert) this.oldestUpsert = Math.min(this.oldestUpsert, dirty.first);
+    // Publication 0 is the start of a client, which nothing waits for.
+    if (isUpsert && dirty.first > 0) this.oldestUpsert = Math.min(this.oldestUpsert, dirty.first);
   }
 }

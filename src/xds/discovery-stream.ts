@@ -58,6 +58,8 @@ export class DiscoveryStream {
   node: Node = {};
   readonly #call: DiscoveryCall;
   readonly #settings: StreamSettings;
+  /** Responses that the client's window has had no room for. */
+  #unread = 0;
   #stalledSince: number | undefined;
   #isOpen = true;
 
@@ -69,10 +71,6 @@ export class DiscoveryStream {
     this.peer = call.getPeer();
     this.session = new Session(settings.protocol, settings.view, settings.substitute);
     call.on('data', (message: DiscoveryMessage) => this.#receive(message));
-    call.on('drain', () => {
-      this.#stalledSince = undefined;
-      this.pump();
-    });
     call.on('end', () => {
       this.#close();
       call.end();
@@ -104,7 +102,9 @@ export class DiscoveryStream {
 
   #write(response: Response): void {
     const bytes = this.protocol === 'delta' ? encodeDeltaResponse(response) : encodeSotwResponse(response);
-    if (!this.#call.write(bytes)) this.#stalledSince = performance.now();
+    this.#unread += 1;
+    this.#stalledSince ??= performance.now();
+    this.#call.write(bytes, () => this.#handedOver());
     this.#observe({
       kind: 'response',
       typeUrl: response.typeUrl,
@@ -114,9 +114,18 @@ export class DiscoveryStream {
     });
   }
 
+  /** HTTP/2 has taken a response: the client reads. */
+  #handedOver(): void {
+    this.#unread -= 1;
+    if (this.#unread > 0) return;
+    this.#stalledSince = undefined;
+    if (this.session.isWaiting) this.pump();
+  }
+
   #receive(message: DiscoveryMessage): void {
     if (!this.#isOpen) return;
-    if (message.node !== undefined) this.node = message.node;
+    // Envoy lists every extension it was built with: a thousand lines in a status, and memory for each stream.
+    if (message.node !== undefined) this.node = { ...message.node, extensions: [] };
     const typeUrl = message.type_url ?? this.#settings.typeUrl ?? '';
     const only = this.#settings.typeUrl;
     if (typeUrl === '')

@@ -55,6 +55,7 @@ export class Session implements Subscriber {
   readonly #delivery: Delivery;
   readonly #limits: SessionLimits;
   readonly #subscriptions = new Map<string, Subscription>();
+  #openedAt: number | undefined;
 
   constructor(
     protocol: 'sotw' | 'delta',
@@ -99,12 +100,13 @@ export class Session implements Subscriber {
 
   /** The responses that may be sent now, at most one of each type. Taking one counts as sending it. */
   take(now: number): readonly Response[] {
+    this.#openedAt ??= now;
     if (this.#view.sequence === 0) return [];
     const responses: Response[] = [];
     for (const subscription of this.subscriptions()) {
       const { inFlight } = subscription;
       if (inFlight !== undefined && now - inFlight.sentAt < this.#limits.ackPatienceMs) continue;
-      const gates = this.#delivery.gates(this.#subscriptions.values(), now);
+      const gates = this.#delivery.gates(this.#subscriptions.values(), now, this.#openedAt);
       const draft = this.#delivery.draft(subscription, gates);
       if (draft !== undefined) responses.push(this.#send(subscription, draft, now));
     }
@@ -150,6 +152,8 @@ export class Session implements Subscriber {
       if (this.#view.get(request.typeUrl, name)?.version === version) subscription.dirty.delete(name);
       else this.#remark(subscription, name, version);
     }
+    const clusters = this.#subscriptions.get(typeUrl.cluster)?.inFlight?.names;
+    if (request.typeUrl === typeUrl.clusterLoadAssignment && clusters !== undefined) this.#refreshEndpoints(clusters);
     // A client that comes back with what it has needs no answer when nothing has changed.
     if (initial.size > 0) subscription.owesAnswer = false;
   }
@@ -192,6 +196,8 @@ export class Session implements Subscriber {
       for (const each of this.#view.names(subscription.typeUrl)) {
         if (!subscription.names.has(each)) this.#markNew(subscription, each, false, initial);
       }
+      // What the client was sent under a name that it has given up is wanted again when it arrives.
+      for (const each of subscription.inFlight?.names ?? []) this.#markNew(subscription, each, true, initial);
       return;
     }
     if (!subscription.names.has(name)) {
@@ -202,11 +208,12 @@ export class Session implements Subscriber {
   }
 
   /**
-   * A client that starts has nothing that could break, so what it asks for need not wait for anything (sequence 0); one
-   * that comes back with resources of this type does.
+   * A client that starts has nothing that could break, so nothing need wait for the clusters that it asks for first
+   * (sequence 0); one that comes back with resources of this type, or asks for more of them, has.
    */
   #markNew(subscription: Subscription, name: string, forced: boolean, initial: ReadonlyMap<string, string>): void {
-    subscription.mark(name, undefined, initial.size > 0 ? this.#view.sequence : 0, forced);
+    const isStart = subscription.responses === 0 && initial.size === 0 && subscription.typeUrl === typeUrl.cluster;
+    subscription.mark(name, undefined, isStart ? 0 : this.#view.sequence, forced);
   }
 
   #unsubscribeDelta(subscription: Subscription, name: string): void {
@@ -234,19 +241,24 @@ export class Session implements Subscriber {
   #acknowledge(subscription: Subscription, nonce: string, refusal: string | undefined): Reception {
     const { inFlight } = subscription;
     if (nonce === '' || (inFlight === undefined && nonce === subscription.lastNonce)) return { kind: 'subscription' };
-    if (inFlight === undefined || inFlight.nonce !== nonce) return { kind: 'stale' };
-    subscription.settle(refusal);
-    if (refusal === undefined) return { kind: 'ack', nonce };
-    return { kind: 'nack', nonce, names: [...inFlight.names], message: refusal };
+    const isNewest = inFlight?.nonce === nonce;
+    const names = isNewest ? inFlight.names : subscription.settleLate(nonce, refusal);
+    if (names === undefined) return { kind: 'stale' };
+    if (isNewest) subscription.settle(refusal);
+    return refusal === undefined
+      ? { kind: 'ack', nonce }
+      : { kind: 'nack', nonce, names: [...names], message: refusal };
   }
 
   #send(subscription: Subscription, draft: Draft, now: number): Response {
     if (subscription.typeUrl === typeUrl.routeConfiguration) this.#introduceVirtualHosts(draft.introduced);
+    if (subscription.typeUrl === typeUrl.cluster) this.#refreshEndpoints(draft.names);
     const nonce = `${this.#view.sequence}.${subscription.responses}`;
     subscription.responses += 1;
     subscription.owesAnswer = false;
     subscription.lastNonce = nonce;
     const unanswered = subscription.inFlight;
+    subscription.supersede();
     subscription.inFlight = {
       nonce,
       sentAt: now,
@@ -275,6 +287,19 @@ export class Session implements Subscriber {
       for (const name of this.#view.names(typeUrl.virtualHost)) {
         if (name.startsWith(`${table}/`) && subscription.covers(name)) subscription.mark(name, undefined, 0, true);
       }
+    }
+  }
+
+  /**
+   * An Envoy that is given a cluster anew holds back its answer until it is given endpoints anew as well, under the
+   * cluster's name, though it has them and asks for nothing ("Resource warming"; 15 s with Envoy 1.40).
+   */
+  #refreshEndpoints(clusters: Iterable<string>): void {
+    const subscription = this.#subscriptions.get(typeUrl.clusterLoadAssignment);
+    for (const name of clusters) {
+      if (subscription?.covers(name) !== true || this.#view.get(typeUrl.cluster, name) === undefined) continue;
+      const resource = this.#view.get(typeUrl.clusterLoadAssignment, name);
+      subscription.mark(name, resource && { version: resource.version, resource }, 0, true);
     }
   }
 }

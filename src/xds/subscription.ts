@@ -34,6 +34,9 @@ export interface InFlight {
   readonly names: ReadonlySet<string>;
 }
 
+/** Who has left so many responses unanswered is not waited for. */
+const overdueLimit = 8;
+
 export class Subscription {
   readonly typeUrl: string;
   wildcard = false;
@@ -49,6 +52,10 @@ export class Subscription {
   responses = 0;
   /** Names whose newest state the client has refused, with its reason. */
   readonly rejected = new Map<string, string>();
+  /** The oldest publication that the refused names came from; of no meaning while there are none. */
+  oldestRejected = Infinity;
+  /** What was in the responses that were not answered in time, by nonce, the oldest first. */
+  readonly #overdue = new Map<string, ReadonlySet<string>>();
 
   constructor(typeUrl: string) {
     this.typeUrl = typeUrl;
@@ -63,7 +70,7 @@ export class Subscription {
     const earlier = this.dirty.get(name);
     this.dirty.set(name, {
       first: earlier?.first ?? sequence,
-      last: sequence,
+      last: Math.max(earlier?.last ?? 0, sequence),
       held: earlier === undefined ? held : earlier.held,
       forced: forced || earlier?.forced === true,
     });
@@ -71,10 +78,33 @@ export class Subscription {
 
   /** The client has answered the response in flight. */
   settle(refusal: string | undefined): void {
-    for (const name of this.inFlight?.names ?? []) {
+    if (this.rejected.size === 0) this.oldestRejected = Infinity;
+    if (refusal !== undefined) this.oldestRejected = Math.min(this.oldestRejected, this.inFlight?.oldest ?? Infinity);
+    this.#judge(this.inFlight?.names ?? [], refusal);
+    this.inFlight = undefined;
+    this.#overdue.clear();
+  }
+
+  /** Sends the next response without the answer to the last, which may still come. */
+  supersede(): void {
+    if (this.inFlight === undefined) return;
+    this.#overdue.set(this.inFlight.nonce, this.inFlight.names);
+    const [oldest] = this.#overdue.keys();
+    if (this.#overdue.size > overdueLimit && oldest !== undefined) this.#overdue.delete(oldest);
+  }
+
+  /** The client has answered a response late; gives back the names in it, undefined if there was none with this nonce. */
+  settleLate(nonce: string, refusal: string | undefined): ReadonlySet<string> | undefined {
+    const names = this.#overdue.get(nonce);
+    this.#overdue.delete(nonce);
+    if (names !== undefined && refusal !== undefined) this.#judge(names, refusal);
+    return names;
+  }
+
+  #judge(names: Iterable<string>, refusal: string | undefined): void {
+    for (const name of names) {
       if (refusal === undefined) this.rejected.delete(name);
       else this.rejected.set(name, refusal);
     }
-    this.inFlight = undefined;
   }
 }

@@ -1,0 +1,338 @@
+/** The xDS protocol's rules, as its text has them (xds_protocol.rst of Envoy's documentation), on the session alone. */
+import { describe, expect, it } from '@jest/globals';
+import { typeUrl } from '../../src/proto/type-url.ts';
+import { Conversation } from '../support/conversation.ts';
+import { cluster, endpoints, listener, secret, table, virtualHost } from '../support/resources.ts';
+
+const abc = [cluster('a'), cluster('b'), cluster('c')];
+
+/** A client that has asked for all clusters and accepted a, b and c. */
+function withClusters(protocol: 'sotw' | 'delta'): Conversation {
+  const client = new Conversation(protocol);
+  client.publish(abc);
+  client.subscribe('cluster');
+  client.converse();
+  return client;
+}
+
+describe.each(['sotw', 'delta'] as const)('a %s session', (protocol) => {
+  it('answers nothing before the first publication, and then everything that was asked for', () => {
+    const client = new Conversation(protocol);
+    client.subscribe('cluster');
+    client.subscribe('secret', 's');
+    expect(client.sent()).toEqual([]);
+    client.publish([...abc, secret('s')]);
+    expect(client.sent()).toEqual(['cluster a=1 b=1 c=1', 'secret s=1']);
+  });
+
+  it('answers a first publication that has nothing with an empty response', () => {
+    const client = new Conversation(protocol);
+    client.subscribe('cluster');
+    client.publish([]);
+    expect(client.sent()).toEqual(['cluster']);
+    expect(client.converse()).toEqual([]);
+  });
+
+  it.each([
+    ['a first request without names', []],
+    ['the name *', ['*']],
+    ['the name * beside one that it covers', ['*', 'a']],
+  ])('takes %s as a subscription to everything', (_title, names) => {
+    const client = new Conversation(protocol);
+    client.publish(abc);
+    client.subscribe('cluster', ...names);
+    expect(client.converse()).toEqual(['cluster a=1 b=1 c=1']);
+    client.publish([cluster('d')]);
+    expect(client.converse()).toEqual([protocol === 'sotw' ? 'cluster a=1 b=1 c=1 d=1' : 'cluster d=1']);
+  });
+
+  it('serves only what is named, and nothing once the last name is gone', () => {
+    const client = new Conversation(protocol);
+    client.publish(abc);
+    client.subscribe('cluster', 'a', 'b');
+    expect(client.converse()).toEqual(['cluster a=1 b=1']);
+    client.unsubscribe('cluster', 'b');
+    client.publish([cluster('a', 2), cluster('b', 2)]);
+    expect(client.converse()).toEqual(['cluster a=2']);
+    client.unsubscribe('cluster', 'a');
+    client.publish([cluster('a', 3), cluster('b', 3)]);
+    expect(client.converse()).toEqual([]);
+  });
+
+  it('keeps a named subscription when the one to everything ends', () => {
+    const client = withClusters(protocol);
+    client.subscribe('cluster', '*', 'a');
+    client.converse();
+    client.unsubscribe('cluster', '*');
+    client.publish([cluster('a', 2), cluster('b', 2)]);
+    expect(client.converse()).toEqual(['cluster a=2']);
+    client.unsubscribe('cluster', 'a');
+    client.publish([cluster('a', 3), cluster('b', 3)]);
+    expect(client.converse()).toEqual([]);
+  });
+
+  it('forgets what was waiting for a name that is no longer wanted', () => {
+    const client = new Conversation(protocol);
+    client.publish([secret('s'), secret('t')]);
+    client.subscribe('secret', 's', 't');
+    client.converse();
+    client.publish([secret('s', 2)]);
+    client.unsubscribe('secret', 's');
+    expect(client.sent()).toEqual([]);
+  });
+
+  it('sends nothing again to a client that acknowledges', () => {
+    const client = withClusters(protocol);
+    expect(client.session.isWaiting).toBe(false);
+    client.publish(abc);
+    expect(client.converse()).toEqual([]);
+  });
+
+  it('does not send refused bytes again, and sends the next version', () => {
+    const client = withClusters(protocol);
+    client.publish([cluster('b', 2)]);
+    client.take();
+    expect(client.nack('cluster', 'no')).toMatchObject([{ kind: 'nack', names: ['b'], message: 'no' }]);
+    expect(client.sent()).toEqual([]);
+    expect(client.session.isWaiting).toBe(false);
+    client.publish([cluster('b', 3)]);
+    expect(client.converse()).toEqual([protocol === 'sotw' ? 'cluster a=1 b=3 c=1' : 'cluster b=3']);
+  });
+
+  it('takes a refusal without a reason as a refusal', () => {
+    const client = withClusters(protocol);
+    client.publish([cluster('b', 2)]);
+    client.take();
+    expect(client.nack('cluster', '')).toMatchObject([{ kind: 'nack', message: '' }]);
+  });
+
+  it.each([
+    ['one that was never sent', 'made up'],
+    ['one that was answered long ago', undefined],
+  ])('does not take a nonce for an acknowledgement of what is in flight: %s', (_title, madeUp) => {
+    const client = new Conversation(protocol);
+    client.publish([secret('s')]);
+    client.subscribe('secret', 's');
+    const nonce = madeUp ?? client.take()[0]?.nonce ?? '';
+    client.converse();
+    client.ack();
+    client.publish([secret('s', 2)]);
+    client.take();
+    const request = { typeUrl: typeUrl.secret, nonce };
+    expect(protocol === 'sotw' ? client.sotw(request) : client.delta(request)).toEqual({ kind: 'stale' });
+    client.publish([secret('s', 3)]);
+    expect(client.sent()).toEqual([]);
+    client.ack();
+    expect(client.sent()).toEqual(['secret s=3']);
+  });
+
+  it('has one response of a type in flight, with the newest state behind it', () => {
+    const client = withClusters(protocol);
+    client.subscribe('secret', 's');
+    client.publish([cluster('a', 2), secret('s', 1)]);
+    expect(client.sent()).toEqual([protocol === 'sotw' ? 'cluster a=2 b=1 c=1' : 'cluster a=2', 'secret s=1']);
+    for (let edition = 3; edition < 10; edition++) client.publish([cluster('a', edition), cluster('b', edition)]);
+    expect(client.sent()).toEqual([]);
+    client.ack('secret');
+    expect(client.sent()).toEqual([]);
+    client.ack('cluster');
+    expect(client.converse()).toEqual([protocol === 'sotw' ? 'cluster a=9 b=9 c=1' : 'cluster a=9 b=9']);
+  });
+
+  it('sends nothing for a change that is taken back while it waits', () => {
+    const client = withClusters(protocol);
+    client.publish([cluster('a', 2)]);
+    client.take();
+    client.publish([cluster('b', 2), cluster('d')], [cluster('c')]);
+    client.publish([cluster('b', 1), cluster('c')], [cluster('d')]);
+    client.ack();
+    expect(client.sent()).toEqual([]);
+    expect(client.session.isWaiting).toBe(false);
+  });
+
+  it('goes on without an acknowledgement when its patience ends, and not before', () => {
+    const client = withClusters(protocol);
+    client.publish([cluster('a', 2)]);
+    client.take();
+    client.publish([cluster('a', 3)]);
+    client.now += client.limits.ackPatienceMs - 1;
+    expect(client.sent()).toEqual([]);
+    client.now += 1;
+    expect(client.sent()).toEqual([protocol === 'sotw' ? 'cluster a=3 b=1 c=1' : 'cluster a=3']);
+    client.now += client.limits.ackPatienceMs;
+    expect(client.sent()).toEqual([]);
+  });
+
+  it('answers every endpoint name, with an assignment without endpoints if there is none', () => {
+    const client = new Conversation(protocol);
+    client.publish([endpoints('a')]);
+    client.subscribe('clusterLoadAssignment', 'a', 'none');
+    expect(client.converse()).toEqual(['clusterLoadAssignment a=1 none=empty']);
+    client.publish([endpoints('none', 2)]);
+    expect(client.converse()).toEqual(['clusterLoadAssignment none=2']);
+    client.publish([], [endpoints('none')]);
+    expect(client.converse()).toEqual(['clusterLoadAssignment none=empty']);
+  });
+
+  it('sends only what has changed of the types that are not whole', () => {
+    const client = new Conversation(protocol);
+    client.publish([secret('s'), secret('t'), endpoints('a'), endpoints('b'), table('http'), table('https')]);
+    client.subscribe('secret', 's', 't');
+    client.subscribe('clusterLoadAssignment', 'a', 'b');
+    client.subscribe('routeConfiguration', 'http', 'https');
+    client.converse();
+    client.publish([secret('s', 2), endpoints('b', 2), table('https', 2)]);
+    expect(client.converse()).toEqual(['clusterLoadAssignment b=2', 'secret s=2', 'routeConfiguration https=2']);
+  });
+
+  it('sends a name that did not exist as soon as it does', () => {
+    const client = new Conversation(protocol);
+    client.publish([]);
+    client.subscribe('secret', 'late');
+    expect(client.converse()).toEqual([protocol === 'sotw' ? 'secret' : 'secret -late']);
+    client.publish([secret('late')]);
+    expect(client.converse()).toEqual(['secret late=1']);
+  });
+
+  it('sends a name that is newly asked for, though it went out before under the wildcard', () => {
+    const client = withClusters(protocol);
+    client.subscribe('cluster', '*', 'a');
+    expect(client.converse()).toEqual([protocol === 'sotw' ? 'cluster a=1 b=1 c=1' : 'cluster a=1']);
+  });
+
+  it('leaves nobody to be told when it is closed', () => {
+    const client = withClusters(protocol);
+    client.subscribe('secret', 's', 'none');
+    client.converse();
+    client.session.close();
+    expect(client.store.publish([{ ...cluster('a', 2), resource: cluster('a', 2) }])).toEqual(new Set());
+    expect(client.store.publish([{ ...secret('none'), resource: secret('none') }])).toEqual(new Set());
+    expect(client.sent()).toEqual([]);
+  });
+
+  it('tells those whom a publication concerns, and nobody else', () => {
+    const store = withClusters(protocol).store;
+    const sessions = [[], ['a'], ['b']].map((names) => {
+      const client = new Conversation(protocol, store);
+      client.subscribe('cluster', ...names);
+      client.converse();
+      return client.session;
+    });
+    const told = store.publish([{ ...cluster('a', 2), resource: cluster('a', 2) }]);
+    expect(sessions.map((session) => told.has(session))).toEqual([true, true, false]);
+  });
+
+  it('gives two clients the same bytes and the same version', () => {
+    const first = withClusters(protocol);
+    const second = new Conversation(protocol, first.store);
+    const third = new Conversation(protocol, first.store);
+    for (const client of [second, third]) client.subscribe('cluster');
+    const [one, other] = [second.take()[0], third.take()[0]];
+    expect(one?.version).toBe(other?.version);
+    expect(one?.resources.every((resource, index) => resource === other?.resources[index])).toBe(true);
+  });
+});
+
+describe('a sotw session', () => {
+  it.each(['cluster', 'listener'] as const)('sends the whole state of %s, so that what it lacks is deleted', (kind) => {
+    const of = { cluster, listener }[kind];
+    const client = new Conversation('sotw');
+    client.publish([of('a'), of('b'), of('c')]);
+    client.subscribe(kind);
+    client.converse();
+    client.publish([of('a', 2)], [of('b')]);
+    expect(client.converse()).toEqual([`${kind} a=2 c=1`]);
+    client.publish([], [of('a'), of('c')]);
+    expect(client.converse()).toEqual([kind]);
+  });
+
+  it('names what was refused before beside what has changed, for the whole state carries both', () => {
+    const client = withClusters('sotw');
+    client.publish([cluster('b', 2)], [cluster('c')]);
+    client.take();
+    client.nack('cluster', 'no');
+    client.publish([cluster('a', 2)]);
+    client.take();
+    expect(client.nack('cluster', 'still no')).toMatchObject([
+      { names: expect.arrayContaining(['a', 'b', 'c']), message: 'still no' },
+    ]);
+    client.publish([cluster('b', 3)]);
+    client.converse();
+    expect(client.session.subscriptions()[0]?.rejected).toEqual(new Map());
+  });
+
+  it('says nothing about a removed resource of a type that is not whole', () => {
+    const client = new Conversation('sotw');
+    client.publish([secret('s'), secret('t')]);
+    client.subscribe('secret', 's', 't');
+    client.converse();
+    client.publish([], [secret('s')]);
+    expect(client.converse()).toEqual([]);
+    expect(client.session.isWaiting).toBe(false);
+  });
+
+  it('ignores a request with a stale nonce altogether, its names as well', () => {
+    const client = new Conversation('sotw');
+    client.publish([secret('s'), secret('t')]);
+    client.subscribe('secret', 's');
+    const [old] = client.take();
+    client.ack();
+    client.publish([secret('s', 2)]);
+    client.take();
+    const stale = { typeUrl: typeUrl.secret, nonce: old?.nonce ?? '', names: ['s', 't'] };
+    expect(client.sotw(stale)).toEqual({ kind: 'stale' });
+    client.ack();
+    expect(client.sent()).toEqual([]);
+  });
+
+  it('does not heed a refusal that comes after its patience, when a newer response is on its way', () => {
+    const client = withClusters('sotw');
+    client.publish([cluster('a', 2)]);
+    client.take();
+    client.publish([cluster('b', 2)]);
+    client.now += client.limits.ackPatienceMs;
+    client.take();
+    expect(client.nack('cluster', 'no')).toMatchObject([{ kind: 'stale' }, { kind: 'nack', message: 'no' }]);
+  });
+
+  it('reads new names and an acknowledgement from the same request', () => {
+    const client = new Conversation('sotw');
+    client.publish([secret('s'), secret('t')]);
+    client.subscribe('secret', 's');
+    const [response] = client.take();
+    const request = { typeUrl: typeUrl.secret, nonce: response?.nonce ?? '', names: ['s', 't'] };
+    expect(client.sotw(request)).toMatchObject({ kind: 'ack' });
+    expect(client.sent()).toEqual(['secret t=1']);
+  });
+
+  it('reads new names from a request that refuses', () => {
+    const client = new Conversation('sotw');
+    client.publish([secret('s'), secret('t')]);
+    client.subscribe('secret', 's');
+    const [refused] = client.take();
+    const request = { typeUrl: typeUrl.secret, nonce: refused?.nonce ?? '', names: ['s', 't'], refusal: 'no' };
+    expect(client.sotw(request)).toMatchObject({ kind: 'nack', names: ['s'] });
+    expect(client.sent()).toEqual(['secret t=1']);
+  });
+
+  it('inlines the virtual hosts of a table, and sends it whole when one of them changes', () => {
+    const client = new Conversation('sotw');
+    client.publish([table('http'), virtualHost('http/a', 'one'), virtualHost('http/b', 'two')]);
+    client.subscribe('routeConfiguration', 'http');
+    expect(client.converse()).toEqual(['routeConfiguration http=1+one+two']);
+    client.publish([virtualHost('http/b', 'three')]);
+    expect(client.converse()).toEqual(['routeConfiguration http=1+one+three']);
+    client.publish([], [virtualHost('http/a', 'one')]);
+    expect(client.converse()).toEqual(['routeConfiguration http=1+three']);
+  });
+
+  it('has the changes of the time when no such client was there', () => {
+    const client = new Conversation('sotw');
+    client.publish([table('http'), virtualHost('http/a', 'one')]);
+    client.store.detach('sotw');
+    client.publish([virtualHost('http/a', 'two')]);
+    const next = new Conversation('sotw', client.store);
+    next.subscribe('routeConfiguration', 'http');
+    expect(next.converse()).toEqual(['routeConfiguration http=1+two']);
+  });
+});
