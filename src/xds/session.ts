@@ -87,7 +87,11 @@ export class Session implements Subscriber {
       this.#openSotw(request);
       return { kind: 'subscription' };
     }
-    if (known.lastNonce !== '' && request.nonce !== '' && request.nonce !== known.lastNonce) return { kind: 'stale' };
+    if (known.lastNonce !== '' && request.nonce !== '' && request.nonce !== known.lastNonce) {
+      // The client has dropped what it does not list, whatever it had read by then: listed again, it is to be sent again.
+      this.#forgetUnlisted(known, new Set(request.names));
+      return { kind: 'stale' };
+    }
     const reception = this.#acknowledge(known, request.nonce, request.refusal);
     this.#updateSotwNames(known, request.names);
     return reception;
@@ -175,12 +179,16 @@ export class Session implements Subscriber {
   #updateSotwNames(subscription: Subscription, list: readonly string[]): void {
     if (list.length > 0) subscription.hasNamed = true;
     const names = new Set(list.length === 0 && !subscription.hasNamed ? [wildcardName] : list);
-    for (const name of subscription.names) if (!names.has(name)) this.#forget(subscription, name);
+    this.#forgetUnlisted(subscription, names);
     if (subscription.wildcard && !names.has(wildcardName)) this.#forgetWildcard(subscription);
     for (const name of names) {
       const isKnown = name === wildcardName ? subscription.wildcard : subscription.names.has(name);
       if (!isKnown) this.#subscribe(subscription, name, true);
     }
+  }
+
+  #forgetUnlisted(subscription: Subscription, names: ReadonlySet<string>): void {
+    for (const name of subscription.names) if (!names.has(name)) this.#forget(subscription, name);
   }
 
   #subscribe(

@@ -104,7 +104,8 @@ export class Subscription {
   #judge(names: Iterable<string>, refusal: string | undefined): void {
     for (const name of names) {
       if (refusal === undefined) this.rejected.delete(name);
-      else this.rejected.set(name, refusal);
+      // What the client has given up meanwhile, it does not go on with either.
+      else if (this.covers(name)) this.rejected.set(name, refusal);
     }
   }
 }

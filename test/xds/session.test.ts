@@ -271,7 +271,7 @@ describe('a sotw session', () => {
     expect(client.session.isWaiting).toBe(false);
   });
 
-  it('ignores a request with a stale nonce altogether, its names as well', () => {
+  it('answers no request with a stale nonce, and takes up no names from it', () => {
     const client = new Conversation('sotw');
     client.publish([secret('s'), secret('t')]);
     client.subscribe('secret', 's');
@@ -283,6 +283,20 @@ describe('a sotw session', () => {
     expect(client.sotw(stale)).toEqual({ kind: 'stale' });
     client.ack();
     expect(client.sent()).toEqual([]);
+  });
+
+  it('sends a name again that a request with a stale nonce has given up, once it is asked for again', () => {
+    const client = new Conversation('sotw');
+    client.publish([secret('s'), secret('t')]);
+    client.subscribe('secret', 's');
+    const [old] = client.take();
+    client.ack();
+    client.publish([secret('s', 2)]);
+    const [latest] = client.take();
+    const request = { typeUrl: typeUrl.secret, nonce: old?.nonce ?? '', names: ['t'] };
+    expect(client.sotw(request)).toEqual({ kind: 'stale' });
+    client.sotw({ ...request, nonce: latest?.nonce ?? '', names: ['s', 't'] });
+    expect(client.take().flatMap(({ resources }) => resources.map(({ name }) => name))).toEqual(['s', 't']);
   });
 
   it('does not heed a refusal that comes after its patience, when a newer response is on its way', () => {
