@@ -70,7 +70,6 @@ export class DiscoveryStream {
     this.protocol = settings.protocol;
     this.peer = call.getPeer();
     this.session = new Session(settings.protocol, settings.view, settings.substitute);
-    call.on('data', (message: DiscoveryMessage) => this.#receive(message));
     call.on('end', () => {
       this.#close();
       call.end();
@@ -78,6 +77,15 @@ export class DiscoveryStream {
     call.on('cancelled', () => this.#close());
     call.on('error', () => this.#close());
     this.#observe({ kind: 'opened' });
+    if (settings.view.sequence > 0) this.listen();
+  }
+
+  /**
+   * Begins to read requests. Before the first publication none is read: a fleet that waits for it would otherwise have to
+   * be told of each resource one by one.
+   */
+  listen(): void {
+    this.#call.on('data', (message: DiscoveryMessage) => this.#receive(message));
   }
 
   /** Sends what may be sent now. While the client does not read, nothing is added to what it has yet to read. */

@@ -122,9 +122,9 @@ export class XdsServer {
   /** Takes changes that belong together and sends them to whom they concern. */
   publish(changes: readonly ResourceChange[]): void {
     const isFirst = this.store.sequence === 0;
-    const told = isFirst ? this.#streams.keys() : this.store.publish(changes);
-    if (isFirst) this.store.publish(changes);
+    const told = this.store.publish(changes);
     this.#health.serve();
+    if (isFirst) for (const stream of this.#streams.values()) stream.listen();
     for (const subscriber of told) this.#streams.get(subscriber)?.pump();
   }
 

@@ -55,6 +55,8 @@ export class Session implements Subscriber {
   readonly #delivery: Delivery;
   readonly #limits: SessionLimits;
   readonly #subscriptions = new Map<string, Subscription>();
+  /** The same in the order in which they are served. */
+  #ordered: readonly Subscription[] = [];
   #openedAt: number | undefined;
 
   constructor(
@@ -107,8 +109,9 @@ export class Session implements Subscriber {
     this.#openedAt ??= now;
     if (this.#view.sequence === 0) return [];
     const responses: Response[] = [];
-    for (const subscription of this.subscriptions()) {
-      const { inFlight } = subscription;
+    for (const subscription of this.#ordered) {
+      const { inFlight, dirty, owesAnswer } = subscription;
+      if (dirty.size === 0 && !owesAnswer) continue;
       if (inFlight !== undefined && now - inFlight.sentAt < this.#limits.ackPatienceMs) continue;
       const gates = this.#delivery.gates(this.#subscriptions.values(), now, this.#openedAt);
       const draft = this.#delivery.draft(subscription, gates);
@@ -125,7 +128,7 @@ export class Session implements Subscriber {
 
   /** In the order in which they are served. */
   subscriptions(): readonly Subscription[] {
-    return [...this.#subscriptions.values()].toSorted((a, b) => rank(a.typeUrl) - rank(b.typeUrl));
+    return this.#ordered;
   }
 
   /** The stream is gone: nothing is to be told to it any more. */
@@ -135,6 +138,7 @@ export class Session implements Subscriber {
       for (const name of subscription.names) this.#view.unsubscribe(this, subscription.typeUrl, name);
     }
     this.#subscriptions.clear();
+    this.#ordered = [];
   }
 
   // --- subscribing
@@ -142,6 +146,7 @@ export class Session implements Subscriber {
   #open(type: string): Subscription {
     const subscription = new Subscription(type);
     this.#subscriptions.set(type, subscription);
+    this.#ordered = [...this.#subscriptions.values()].toSorted((a, b) => rank(a.typeUrl) - rank(b.typeUrl));
     return subscription;
   }
 

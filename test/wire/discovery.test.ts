@@ -133,6 +133,7 @@ describe.each([
   }
 
   it('refuses another type', async () => {
+    server.publish(changes(everything));
     const other = type === typeUrl.cluster ? typeUrl.secret : typeUrl.cluster;
     const stream = client.stream(`envoy.service.${service}/Delta${noun}`, ...deltaTypes);
     stream.send({ type_url: other });
@@ -141,6 +142,7 @@ describe.each([
 });
 
 it.each(['delta', 'sotw'] as const)('refuses an aggregated %s request that names no type', async (protocol) => {
+  server.publish(changes(everything));
   const stream = client[protocol]();
   stream.send({ node: { id: 'n' } });
   expect(await stream.ended).toEqual({ code: status.INVALID_ARGUMENT, details: expect.stringContaining('type_url') });
