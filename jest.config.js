@@ -13,7 +13,11 @@ const shared = {
 export default {
   testTimeout: 60_000,
   projects: [
-    { ...shared, displayName: 'fast', testMatch: ['<rootDir>/test/*.test.ts', '<rootDir>/test/!(envoy|grpcurl|kube)/**/*.test.ts'] },
+    {
+      ...shared,
+      displayName: 'fast',
+      testMatch: ['<rootDir>/test/*.test.ts', '<rootDir>/test/!(envoy|grpcurl|kube)/**/*.test.ts'],
+    },
     { ...shared, displayName: 'envoy', testMatch: ['<rootDir>/test/envoy/**/*.test.ts'] },
     { ...shared, displayName: 'grpcurl', testMatch: ['<rootDir>/test/grpcurl/**/*.test.ts'] },
     { ...shared, displayName: 'kube', testMatch: ['<rootDir>/test/kube/**/*.test.ts'] },

@@ -11,7 +11,7 @@ import protobuf from 'protobufjs';
  * @param {string} folder
  */
 export function mergeAdditions(tree, folder) {
-  const files = readdirSync(folder, { recursive: true }).filter((file) => file.endsWith('.proto'));
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.proto'));
   for (const file of files.toSorted()) {
     const parsed = protobuf.parse(readFileSync(join(folder, file), 'utf8'), new protobuf.Root(), { keepCase: true });
     if (parsed.package === undefined) throw new Error(`${file}: has no package`);
