@@ -1,0 +1,33 @@
+/** Prints the functions in which a CPU profile of `--profile` spent most: `node --import ./bench/loader.js bench/profile.ts FILE`. */
+import { readFile } from 'node:fs/promises';
+import type { Profiler } from 'node:inspector';
+
+const shown = 30;
+
+/** The second is the inspector, which answers the probe. */
+const ignored: ReadonlySet<string> = new Set(['(idle)', 'dispatch']);
+
+const profile: Profiler.Profile = JSON.parse(await readFile(process.argv[2] ?? '', 'utf8'));
+const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
+const selfTime = new Map<string, number>();
+let total = 0;
+for (const [i, id] of (profile.samples ?? []).entries()) {
+  const frame = nodes.get(id)?.callFrame;
+  const spent = profile.timeDeltas?.[i] ?? 0;
+  if (frame === undefined || ignored.has(frame.functionName)) continue;
+  const name = `${frame.functionName || '(anonymous)'} ${place(frame)}`;
+  selfTime.set(name, (selfTime.get(name) ?? 0) + spent);
+  total += spent;
+}
+const lines = [...selfTime]
+  .toSorted(([, a], [, b]) => b - a)
+  .slice(0, shown)
+  .map(
+    ([name, spent]) =>
+      `${((100 * spent) / total).toFixed(1).padStart(5)} %  ${(spent / 1_000).toFixed(0).padStart(6)} ms  ${name}`,
+  );
+process.stdout.write(`${(total / 1_000).toFixed(0)} ms busy\n${lines.join('\n')}\n`);
+
+function place({ url, lineNumber }: { readonly url: string; readonly lineNumber: number }): string {
+  return url === '' ? '' : `${url.split('/').slice(-2).join('/')}:${lineNumber + 1}`;
+}
