@@ -9,8 +9,10 @@ import type { Config, SourceConfig } from './config.ts';
 import { controlPlaneView } from './control-plane-view.ts';
 import type { Logger } from './log.ts';
 import { ProblemBook } from './problem-book.ts';
+import { ProblemLog } from './problem-log.ts';
+import { UsageError } from './setting.ts';
 import { directorySource } from './source/directory.ts';
-import { loadKubeConfig } from './source/kube-config.ts';
+import { KubeConfigError, loadKubeConfig } from './source/kube-config.ts';
 import { kubernetesSource } from './source/kubernetes.ts';
 import { settle } from './source/settle.ts';
 import type { Source, SourceEvent } from './source/source.ts';
@@ -49,7 +51,12 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
   const server = new XdsServer({ ...config.xds, observe: observeStreams(log, metrics) });
   const view = controlPlaneView(translation, sourceProblems, server);
   const published$ = new Subject<Publication>();
+  const problemLog = new ProblemLog(log);
+  let problemChanges = 0;
   const commits = new CommitLoop(translation, (changes, since) => {
+    const allProblemChanges = translation.problemChanges + sourceProblems.changes;
+    if (allProblemChanges !== problemChanges) problemLog.note(view.problems());
+    problemChanges = allProblemChanges;
     if (changes.length === 0 && server.store.sequence > 0) return;
     server.publish(changes);
     const { sequence } = server.store;
@@ -106,7 +113,8 @@ interface Stamped {
 
 async function openSource(config: SourceConfig, log: Logger): Promise<Source> {
   if (config.kind === 'directory') return directorySource(config.paths);
-  const kubeConfig = await loadKubeConfig(config.kubeconfig);
-  if (config.context !== undefined) kubeConfig.setCurrentContext(config.context);
+  const kubeConfig = await loadKubeConfig(config.kubeconfig, config.context).catch((error: unknown) => {
+    throw error instanceof KubeConfigError ? new UsageError(error.message) : error;
+  });
   return kubernetesSource({ kubeConfig, namespaces: config.namespaces, log });
 }

@@ -2,7 +2,7 @@ import { readConfig, type Config } from '../config.ts';
 import { startControlPlane } from '../control-plane.ts';
 import { createLogger } from '../log.ts';
 import { formatHostPort, type Environment, type Flags } from '../setting.ts';
-import { requireReadableFiles, type WantedFile } from './file-check.ts';
+import { requireReadableFiles, requireReadableManifests, type WantedFile } from './file-check.ts';
 import { requireFreeAddresses } from './port-check.ts';
 import { listenForStop } from './stop-signal.ts';
 
@@ -15,6 +15,7 @@ export async function serve(flags: Flags, environment: Environment): Promise<num
     logFormat: process.stderr.isTTY ? 'pretty' : 'json',
   });
   await requireReadableFiles(filesOf(config));
+  if (config.source.kind === 'directory') await requireReadableManifests(config.source.paths);
   await requireFreeAddresses([
     { flag: '--xds-address', ...config.xds },
     { flag: '--admin-address', ...config.admin },

@@ -4,6 +4,7 @@ import { readConfig } from '../config.ts';
 import { createLogger } from '../log.ts';
 import { translateDirectory } from '../offline.ts';
 import { parseOneOf, Settings, type Environment, type Flags } from '../setting.ts';
+import { requireReadableManifests } from './file-check.ts';
 
 /** `sluice translate`: what would be served, without serving it. */
 export async function translate(flags: Flags, environment: Environment): Promise<number> {
@@ -14,6 +15,7 @@ export async function translate(flags: Flags, environment: Environment): Promise
     logFormat: process.stderr.isTTY ? 'pretty' : 'json',
   });
   const output = new Settings(flags, environment).one('output', parseOneOf(['yaml', 'json'] as const)) ?? 'yaml';
+  if (config.source.kind === 'directory') await requireReadableManifests(config.source.paths);
   const { resources, problems } = await translateDirectory(config, createLogger(config.log));
   const result = {
     resources: resources.map(({ typeUrl, name, json }) => ({ typeUrl, name, resource: redact(json) })),

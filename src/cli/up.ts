@@ -16,6 +16,7 @@ import {
 } from '../setting.ts';
 import { renderBootstrap } from './bootstrap.ts';
 import { ChangeReport } from './change-report.ts';
+import { requireReadableManifests } from './file-check.ts';
 import { findEnvoy } from './envoy-binary.ts';
 import { startLocalEnvoy } from './local-envoy.ts';
 import { packagePath } from './package-file.ts';
@@ -37,6 +38,7 @@ export type WhenUp = (addresses: UpAddresses) => void;
 
 export async function up(flags: Flags, environment: Environment, whenUp?: WhenUp): Promise<number> {
   const { config, envoyAdmin } = readUp(flags, environment);
+  if (config.source.kind === 'directory') await requireReadableManifests(config.source.paths);
   await requireFreeAddresses(wantedAddresses(config, envoyAdmin));
   const stop = listenForStop();
   try {

@@ -24,7 +24,11 @@ export function checkCertificate(
   });
   if (secret === undefined) {
     const fix = `create the Secret ${key} of type kubernetes.io/tls`;
-    return refuse('CertificateNotFound', `Secret ${key} does not exist, or is not of type kubernetes.io/tls`, fix);
+    return refuse(
+      'CertificateNotFound',
+      `Secret ${key} does not exist (from a cluster, only Secrets of type kubernetes.io/tls are read)`,
+      fix,
+    );
   }
   const fault = pairFault(secret);
   if (fault !== undefined) {

@@ -18,12 +18,13 @@ export interface Problem {
 
 /** Every reason there is, with what it means; the documentation lists them from here. */
 export const problemReasons = {
-  FileUnreadable: 'A manifest file or folder cannot be read; its last good content stays.',
-  InvalidYaml: 'A manifest file is not valid YAML; its last good content stays.',
+  FileUnreadable: 'A manifest file or folder cannot be read; its last good content of this run stays.',
+  InvalidYaml: 'A manifest file is not valid YAML; its last good content of this run stays.',
   InvalidObject:
     'A field of an object is missing or has the wrong type; the last good form of the file or object stays.',
   DuplicateObject: 'Two manifest documents define the same object; the first by file name and position is used.',
-  UnsupportedKind: 'A manifest document is of a kind or API version that Sluice does not read; it is passed over.',
+  UnsupportedKind:
+    'A manifest document is of a kind that Sluice reads, but in an API version that it does not; it is passed over.',
   IngressClassNotFound: 'spec.ingressClassName names an IngressClass that does not exist; the Ingress is not served.',
   InvalidHost:
     'A host is not a DNS name, or has a wildcard elsewhere than as its whole first label; the rule is not served.',

@@ -3,17 +3,33 @@
 
 import type { KubeConfig } from '@kubernetes/client-node';
 
+/** A kubeconfig that can't be used; the message says why, in one line. */
+export class KubeConfigError extends Error {}
+
 /**
  * Reads a kubeconfig file; without one, the service account that Kubernetes puts into every pod.
- * Throws when the file cannot be read or names no cluster.
+ *
+ * @param context one of the file's contexts; the current one when undefined.
+ * @throws KubeConfigError when the file can't be parsed, or names no cluster or no such context.
  */
-export async function loadKubeConfig(file: string | undefined): Promise<KubeConfig> {
+export async function loadKubeConfig(file: string | undefined, context?: string): Promise<KubeConfig> {
   const { KubeConfig } = await import('@kubernetes/client-node');
   const kubeConfig = new KubeConfig();
-  if (file === undefined) kubeConfig.loadFromCluster();
-  else kubeConfig.loadFromFile(file);
+  const origin = file ?? 'the service account of the pod';
+  try {
+    if (file === undefined) kubeConfig.loadFromCluster();
+    else kubeConfig.loadFromFile(file);
+  } catch (error) {
+    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+    throw new KubeConfigError(`${origin} is no kubeconfig: ${reason}`);
+  }
+  const contexts = kubeConfig.getContexts().map(({ name }) => name);
+  if (context !== undefined && !contexts.includes(context)) {
+    throw new KubeConfigError(`${origin} has no context "${context}"; it has: ${contexts.join(', ') || 'none'}`);
+  }
+  if (context !== undefined) kubeConfig.setCurrentContext(context);
   if (kubeConfig.getCurrentCluster() === null) {
-    throw new Error(`${file ?? 'The pod'} has no current cluster: set current-context to a context that exists`);
+    throw new KubeConfigError(`${origin} has no current cluster: set current-context to a context that exists`);
   }
   return kubeConfig;
 }

@@ -42,6 +42,7 @@ export class Translation {
   readonly #resources: readonly ResourceTable[];
   readonly #judged: readonly Table<Judged>[];
   readonly #problems = new Map<string, readonly Problem[]>();
+  #problemChanges = 0;
 
   constructor(options: TranslationOptions) {
     this.#objects = {
@@ -80,6 +81,11 @@ export class Translation {
     return [...this.#problems.values()].flat().toSorted(compareProblems);
   }
 
+  /** Grows when a problem comes, changes or goes. */
+  get problemChanges(): number {
+    return this.#problemChanges;
+  }
+
   objectCounts(): Readonly<Record<Kind, number>> {
     const { IngressClass, Ingress, Service, EndpointSlice, Secret } = this.#objects;
     return {
@@ -107,8 +113,11 @@ export class Translation {
   #keepProblems(table: Table<Judged>, changes: Changes): void {
     for (const key of changes.get(table) ?? []) {
       const problems = table.get(key)?.problems ?? [];
-      if (problems.length === 0) this.#problems.delete(`${table.name} ${key}`);
-      else this.#problems.set(`${table.name} ${key}`, problems);
+      const place = `${table.name} ${key}`;
+      if (problems.length === 0 && !this.#problems.has(place)) continue;
+      this.#problemChanges += 1;
+      if (problems.length === 0) this.#problems.delete(place);
+      else this.#problems.set(place, problems);
     }
   }
 }

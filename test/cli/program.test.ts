@@ -1,12 +1,17 @@
 /** The command line as processes: what goes to which stream, and the exit codes that scripts rely on. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parse } from 'yaml';
 import { eventually } from '../support/eventually.ts';
 import { httpRequest } from '../support/http-request.ts';
 import { portOf } from '../support/ports.ts';
 import { runSluice, startSluice } from '../support/sluice.ts';
+
+const freeAddresses = ['--xds-address', '127.0.0.1:0', '--admin-address', '127.0.0.1:0'];
 
 describe('sluice', () => {
   it('prints its version', async () => {
@@ -41,7 +46,23 @@ describe('sluice', () => {
     ],
     [
       ['serve', '--kubeconfig', 'no-such-file'],
-      'sluice: --kubeconfig "no-such-file" cannot be read (ENOENT): give a file that exists and that this user may read\n',
+      'sluice: --kubeconfig "no-such-file" cannot be read (ENOENT): give one that exists and that this user may read\n',
+    ],
+    [
+      ['serve', '--dir', 'no-such-folder'],
+      'sluice: --dir "no-such-folder" cannot be read (ENOENT): give one that exists and that this user may read\n',
+    ],
+    [
+      ['translate', '--dir', 'no-such-folder'],
+      'sluice: --dir "no-such-folder" cannot be read (ENOENT): give one that exists and that this user may read\n',
+    ],
+    [
+      ['serve', '--kubeconfig', 'package.json', ...freeAddresses],
+      'sluice: package.json has no current cluster: set current-context to a context that exists\n',
+    ],
+    [
+      ['serve', '--kubeconfig', 'package.json', '--context', 'nope', ...freeAddresses],
+      'sluice: package.json has no context "nope"; it has: none\n',
     ],
     [['bootstrap', '--xds-address', 'a:1'], 'sluice: --node-id is missing: give each Envoy a name of its own\n'],
   ])('refuses %j in one line and with exit code 2', async (args, line) => {
@@ -55,8 +76,7 @@ describe('sluice', () => {
   });
 
   it('serves until SIGTERM and then ends cleanly', async () => {
-    const addresses = ['--xds-address', '127.0.0.1:0', '--admin-address', '127.0.0.1:0'];
-    const sluice = await startSluice(['serve', '--dir', 'manifests/quickstart', ...addresses]);
+    const sluice = await startSluice(['serve', '--dir', 'manifests/quickstart', ...freeAddresses]);
     try {
       const [, port] = await sluice.waitForOutput(/"admin":"127\.0\.0\.1:(\d+)"/);
       await eventually(async () => {
@@ -75,10 +95,13 @@ describe('sluice', () => {
     const { resources, problems } = JSON.parse(good.stdout);
     expect(resources).toContainEqual(expect.objectContaining({ name: 'http/web.localhost' }));
     expect(problems).toEqual([]);
-    expect(await runSluice(['translate', '--dir', 'manifests/no-such-folder'])).toMatchObject({
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-translate-'));
+    await writeFile(join(folder, 'broken.yaml'), 'metadata: [');
+    expect(await runSluice(['translate', '--dir', folder])).toMatchObject({
       code: 1,
-      stdout: expect.stringContaining('reason: FileUnreadable'),
+      stdout: expect.stringContaining('reason: InvalidYaml'),
     });
+    await rm(folder, { recursive: true });
   });
 
   describe('where a port is taken', () => {

@@ -34,8 +34,14 @@ function oneOfEach(fields: readonly FieldPlan[]): readonly FieldPlan[] {
 function fieldValue(field: FieldPlan, depth: number): Arbitrary<unknown> {
   const value = valueOf(field.type, depth - 1);
   if (field.cardinality === 'list') return fc.array(value, { maxLength: 3 });
-  if (field.cardinality === 'map') return fc.dictionary(fc.stringMatching(/^[a-z./]{1,8}$/), value, { maxKeys: 3 });
+  if (field.cardinality === 'map') return fc.dictionary(mapKey(field), value, { maxKeys: 3 });
   return value;
+}
+
+/** As an object has it: text, whatever its type in the map. */
+function mapKey({ keyType }: FieldPlan): Arbitrary<string> {
+  if (keyType === 'string') return fc.stringMatching(/^[a-z./]{1,8}$/);
+  return keyType === 'bool' ? fc.boolean().map(String) : fc.nat(0x7fff_ffff).map(String);
 }
 
 function valueOf(type: ValueType, depth: number): Arbitrary<unknown> {
