@@ -30,16 +30,14 @@ export function checkCertificate(
       fix,
     );
   }
-  const fault = pairFault(secret);
-  if (fault !== undefined) {
-    const fix = 'put a PEM certificate chain, leaf first, into tls.crt and its unencrypted key into tls.key';
-    return refuse('InvalidCertificate', `Secret ${key} ${fault}`, fix);
-  }
-  return { certificate: { chain: secret.certificate, privateKey: secret.privateKey }, problems: [] };
+  const pair = parsePair(secret);
+  if (typeof pair !== 'string') return { certificate: pair, problems: [] };
+  const fix = 'put a PEM certificate chain, leaf first, into tls.crt and its unencrypted key into tls.key';
+  return refuse('InvalidCertificate', `Secret ${key} ${pair}`, fix);
 }
 
-/** What is wrong with a pair, as the end of a sentence; undefined when it is good. */
-function pairFault(secret: Secret): string | undefined {
+/** The pair in one spelling, without what stands around it; or what is wrong with it, as the end of a sentence. */
+function parsePair(secret: Secret): Certificate | string {
   if (secret.certificate === '') return 'has no tls.crt';
   if (secret.privateKey === '') return 'has no tls.key';
   const blocks = secret.certificate.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
@@ -47,14 +45,26 @@ function pairFault(secret: Secret): string | undefined {
   const chain = blocks.map((block) => attempt(() => new X509Certificate(block)));
   const bad = chain.findIndex((certificate) => certificate === undefined);
   if (bad >= 0) return `has a tls.crt whose certificate no. ${bad + 1} can't be parsed`;
-  if (/ENCRYPTED/.test(secret.privateKey)) return 'has an encrypted tls.key';
+  if (secret.privateKey.includes('ENCRYPTED')) return 'has an encrypted tls.key';
   const privateKey = attempt(() => createPrivateKey(secret.privateKey));
   if (privateKey === undefined) return "has a tls.key that can't be parsed";
-  const unsuitable = keyFault(privateKey);
-  if (unsuitable !== undefined) return unsuitable;
-  if (chain[0]?.checkPrivateKey(privateKey) !== true)
+  const [leaf] = chain;
+  if (leaf?.checkPrivateKey(privateKey) !== true) {
     return 'has a tls.key that does not belong to the first certificate of tls.crt';
-  return undefined;
+  }
+  return (
+    keyFault(privateKey) ??
+    leafFault(leaf) ?? {
+      chain: chain.map((certificate) => certificate?.toString() ?? '').join(''),
+      privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    }
+  );
+}
+
+/** Envoy refuses a certificate that names nobody. */
+function leafFault({ subject, subjectAltName }: X509Certificate): string | undefined {
+  const isNamed = /^CN=./m.test(subject ?? '') || (subjectAltName ?? '') !== '';
+  return isNamed ? undefined : 'has a certificate with neither a subject alternative name nor a common name';
 }
 
 const curves = new Set(['prime256v1', 'secp384r1', 'secp521r1']);

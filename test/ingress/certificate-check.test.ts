@@ -1,0 +1,47 @@
+import { describe, expect, it } from '@jest/globals';
+import { checkCertificate } from '../../src/ingress/certificate-check.ts';
+import { certificate } from '../support/certificates.ts';
+import { tlsSecret } from '../support/objects.ts';
+
+const origin = { object: { kind: 'Ingress', namespace: 'default', name: 'web' }, field: 'spec.tls[0].secretName' };
+const good = certificate({ names: ['a.test'] });
+const other = certificate({ names: ['a.test'] });
+const weak = certificate({ names: ['a.test'], key: 'rsa-1024' });
+const edwards = certificate({ names: ['a.test'], key: 'ed25519' });
+const nobody = certificate({ names: [], commonName: '' });
+
+function check(cert: string, key: string) {
+  return checkCertificate('default/s', tlsSecret('s', cert, key), [origin]);
+}
+
+describe('the check of a TLS Secret', () => {
+  it.each(['ecdsa-p256', 'ecdsa-p384', 'rsa-2048'] as const)('takes a pair with an %s key', (key) => {
+    const pair = certificate({ names: ['a.test'], key });
+    expect(check(pair.cert, pair.key)).toMatchObject({ problems: [], certificate: { chain: pair.cert } });
+  });
+
+  it('hands on the pair alone, whatever stands around it and however its lines end', () => {
+    const clean = check(good.cert, good.key).certificate;
+    const chain = `\uFEFFsubject=a\r\n${good.cert.replaceAll('\n', '\r\n')}\r\ntrailing garbage`;
+    expect(check(chain, `\n${good.key.replaceAll('\n', '\r\n')}`).certificate).toEqual(clean);
+  });
+
+  it.each([
+    ['no certificate', '', good.key, 'has no tls.crt'],
+    ['no key', good.cert, '', 'has no tls.key'],
+    ['garbage for a certificate', 'garbage', good.key, 'without a PEM certificate'],
+    ['a certificate that is cut', good.cert.replace(/\n.{20}/, '\n'), good.key, "can't be parsed"],
+    ['garbage for a key', good.cert, 'garbage', "tls.key that can't be parsed"],
+    ['the key of another certificate', good.cert, other.key, 'does not belong'],
+    ['the leaf behind another certificate', other.cert + good.cert, good.key, 'does not belong'],
+    ['a short RSA key', weak.cert, weak.key, '1024 bits'],
+    ['an Ed25519 key', edwards.cert, edwards.key, 'ed25519'],
+    ['a certificate that names nobody', nobody.cert, nobody.key, 'neither'],
+    ['an encrypted key', good.cert, good.key.replaceAll('PRIVATE', 'ENCRYPTED PRIVATE'), 'encrypted'],
+  ])('refuses %s, and says so to who names it', (_what, cert, key, message) => {
+    const checked = check(cert, key);
+    expect(checked.certificate).toBeUndefined();
+    expect(checked.problems).toMatchObject([{ ...origin, severity: 'error', reason: 'InvalidCertificate' }]);
+    expect(checked.problems[0]?.message).toContain(message);
+  });
+});
