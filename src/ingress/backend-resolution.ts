@@ -104,7 +104,8 @@ function collectEndpoints(
   for (const endpoint of slice.endpoints) {
     // All addresses of an endpoint are interchangeable; consumers use the first (Endpoint of discovery.k8s.io/v1).
     const [address] = endpoint.addresses;
-    if (address === undefined || isIP(address) === 0) continue;
+    // Envoy takes no zone: what it names is known on one node only.
+    if (address === undefined || isIP(address) === 0 || address.includes('%')) continue;
     const key = `${address} ${port}`;
     if (endpoint.ready) ready.set(key, { address, port });
     else if (endpoint.serving && endpoint.terminating) draining.set(key, { address, port });

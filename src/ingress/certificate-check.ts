@@ -42,6 +42,9 @@ function parsePair(secret: Secret): Certificate | string {
   if (secret.privateKey === '') return 'has no tls.key';
   const blocks = secret.certificate.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   if (blocks.length === 0) return 'has a tls.crt without a PEM certificate';
+  if (secret.certificate.split('-----BEGIN ').length - 1 !== blocks.length) {
+    return 'has a tls.crt with something else in it than whole certificates';
+  }
   const chain = blocks.map((block) => attempt(() => new X509Certificate(block)));
   const bad = chain.findIndex((certificate) => certificate === undefined);
   if (bad >= 0) return `has a tls.crt whose certificate no. ${bad + 1} can't be parsed`;
@@ -61,9 +64,13 @@ function parsePair(secret: Secret): Certificate | string {
   );
 }
 
-/** Envoy refuses a certificate that names nobody. */
-function leafFault({ subject, subjectAltName }: X509Certificate): string | undefined {
-  const isNamed = /^CN=./m.test(subject ?? '') || (subjectAltName ?? '') !== '';
+/** The object identifier of the TLS feature extension (RFC 7633) in DER: Envoy wants an OCSP response for such a certificate. */
+const tlsFeature = Buffer.from('06082b06010505070118', 'hex');
+
+/** Envoy refuses a certificate that names nobody, and one that must be stapled. */
+function leafFault({ subject, subjectAltName, raw }: X509Certificate): string | undefined {
+  if (raw.includes(tlsFeature)) return 'has a certificate that demands OCSP stapling, which is not supported';
+  const isNamed = /^CN=./m.test(subject ?? '') || /\b(DNS|IP Address|URI):/.test(subjectAltName ?? '');
   return isNamed ? undefined : 'has a certificate with neither a subject alternative name nor a common name';
 }
 
@@ -71,9 +78,10 @@ const curves = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
 
 /** Envoy takes RSA keys of 2,048 bits and more and ECDSA keys on P-256, P-384 and P-521. */
 function keyFault(key: KeyObject): string | undefined {
-  const { modulusLength = 0, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
+  const { modulusLength = 0, namedCurve = '', publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
   switch (key.asymmetricKeyType) {
     case 'rsa':
+      if (publicExponent >= 2n ** 33n) return 'has an RSA key with a public exponent of more than 33 bits';
       return modulusLength >= 2048 ? undefined : `has an RSA key of ${modulusLength} bits; 2048 is the least`;
     case 'ec':
       return curves.has(namedCurve) ? undefined : `has a key on the curve ${namedCurve}; use P-256, P-384 or P-521`;

@@ -14,12 +14,15 @@ export interface FlagDefaults {
   readonly certificate?: NamespacedName;
 }
 
+/** What the origins of flags have in place of a Kubernetes kind. */
+export const flagKind = 'Flag';
+
 /** Younger than every Ingress, so that any of them wins. */
 const youngest = '~';
 
 /** Of the catch-all host, which is thereby always there, if only to answer 404. */
 export function flagReading({ backendService, certificate }: FlagDefaults): IngressReading {
-  const object = { kind: 'Flag', namespace: '', name: 'serve' };
+  const object = { kind: flagKind, namespace: '', name: 'serve' };
   const host: HostReading = {
     routes: [],
     fallback: backendService && {

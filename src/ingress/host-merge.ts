@@ -3,6 +3,7 @@ import { comparePathMatches } from '../model/host.ts';
 import type { Host, Origin, PathMatch, Route } from '../model/host.ts';
 import { describeObject, objectKey } from '../model/object-ref.ts';
 import type { Problem, ProblemReason } from '../model/problem.ts';
+import { flagKind } from './flag-reading.ts';
 import type { CertificateClaim, IngressReading } from './ingress-reading.ts';
 
 export interface MergedHost {
@@ -23,11 +24,9 @@ export function mergeHost(name: string, readings: readonly IngressReading[]): Me
     parts.flatMap((part) => part.fallback ?? []),
     problems,
   );
-  const claim = mergeClaims(
-    name,
-    parts.flatMap((part) => part.certificate ?? []),
-    problems,
-  );
+  const claims = parts.flatMap((part) => part.certificate ?? []);
+  // The certificate for all hosts that have none is the operator's to choose, where there is a flag.
+  const claim = mergeClaims(name, [...claims.filter(isFlag), ...claims.filter((each) => !isFlag(each))], problems);
   const hasRoot = routes.some((route) => route.match.kind === 'prefix' && route.match.path === '');
   return {
     host: {
@@ -37,6 +36,10 @@ export function mergeHost(name: string, readings: readonly IngressReading[]): Me
     },
     problems,
   };
+}
+
+function isFlag({ origin }: CertificateClaim): boolean {
+  return origin.object.kind === flagKind;
 }
 
 /** Oldest first, then by namespace and name. */

@@ -77,7 +77,9 @@ class ManifestReader {
   #readDocument(document: Document): void {
     const [error] = document.errors;
     if (error !== undefined) {
-      this.#addFileProblem('InvalidYaml', error.pos[0], `It is not valid YAML: ${error.message}`, 'Correct the syntax');
+      // What stands behind a colon may quote the file, and the file may be a Secret.
+      const [message = ''] = error.message.split(': ');
+      this.#addFileProblem('InvalidYaml', error.pos[0], `It is not valid YAML: ${message}`, 'Correct the syntax');
       return;
     }
     let value: unknown;

@@ -85,10 +85,15 @@ function verdictTable(graph: Graph, objects: ObjectTables, policy: ClassPolicy):
 }
 
 function backendTable(graph: Graph, objects: ObjectTables, hosts: Table<MergedHost>): Table<ResolvedBackend> {
+  const routesOfHost = graph.derive(
+    'routes of hosts by backend',
+    hosts,
+    (_name, { host }) => routesByBackend(host.routes),
+    Object.is,
+  );
   const users = graph.group('hosts by backend', hosts, ({ host }) => host.routes.flatMap(backendNameOf));
   return graph.derive('backends', users, (name, hostNames, look) => {
-    const routes = hostNames.flatMap((host) => look(hosts, host)?.host.routes ?? []);
-    const own = routes.filter((route) => backendNameOf(route).includes(name));
+    const own = hostNames.flatMap((host) => look(routesOfHost, host)?.get(name) ?? []);
     const backend = own.flatMap(backendOf)[0];
     if (backend === undefined) return undefined;
     const service = look(objects.Service, objectKey({ namespace: backend.namespace, name: backend.service }));
@@ -141,6 +146,18 @@ function claimOrigins(
 
 function secretsOf(hosts: Iterable<{ readonly certificate: { readonly secret: string } | undefined }>) {
   return Array.from(hosts, ({ certificate }) => certificate?.secret).filter((secret) => secret !== undefined);
+}
+
+function routesByBackend(routes: readonly Route[]): ReadonlyMap<string, readonly Route[]> {
+  const byName = new Map<string, Route[]>();
+  for (const route of routes) {
+    for (const name of backendNameOf(route)) {
+      const others = byName.get(name);
+      if (others === undefined) byName.set(name, [route]);
+      else others.push(route);
+    }
+  }
+  return byName;
 }
 
 function backendOf({ action }: Route): readonly Backend[] {

@@ -2,6 +2,7 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { status } from '@grpc/grpc-js';
 import type { MessageTypes } from '../proto/message.ts';
+import { messageNameOf } from '../proto/type-url.ts';
 import { Session } from './session.ts';
 import type { Reception, Response } from './session.ts';
 import type { Substitute } from './delivery.ts';
@@ -48,6 +49,9 @@ export interface StreamSettings {
 
 /** A client that has not read for so long is cut off: it gets the newest state when it comes back. */
 const stallLimitMs = 30_000;
+
+/** A refusal is kept and logged: so much of it tells what is wrong. */
+const refusalLength = 2_000;
 
 export class DiscoveryStream {
   readonly id: number;
@@ -132,8 +136,8 @@ export class DiscoveryStream {
 
   #receive(message: DiscoveryMessage): void {
     if (!this.#isOpen) return;
-    // Envoy lists every extension it was built with: a thousand lines in a status, and memory for each stream.
-    if (message.node !== undefined) this.node = { ...message.node, extensions: [] };
+    // Only what tells nodes apart: Envoy lists every extension it was built with, and anything may stand in the metadata.
+    if (message.node !== undefined) this.node = identityOf(message.node);
     const typeUrl = message.type_url ?? this.#settings.typeUrl ?? '';
     const only = this.#settings.typeUrl;
     if (typeUrl === '')
@@ -141,13 +145,15 @@ export class DiscoveryStream {
     if (only !== undefined && only !== typeUrl) {
       return this.end(status.INVALID_ARGUMENT, `type_url is ${typeUrl}, but this service serves only ${only}`);
     }
+    // Of a type that is never served there is nothing to say, now or later, and nothing to remember.
+    if (messageNameOf(typeUrl) === undefined) return;
     this.#report(typeUrl, this.#receiveTyped(typeUrl, message));
     this.pump();
   }
 
   #receiveTyped(typeUrl: string, message: DiscoveryMessage): Reception {
     const nonce = message.response_nonce ?? '';
-    const refusal = message.error_detail === undefined ? undefined : (message.error_detail.message ?? '');
+    const refusal = message.error_detail && (message.error_detail.message ?? '').slice(0, refusalLength);
     if (this.protocol === 'sotw') {
       // The service's definition decodes requests of a SotW method as DiscoveryRequest.
       const { resource_names: names = [], version_info: version = '' } = message as SotwMessage;
@@ -183,4 +189,8 @@ export class DiscoveryStream {
   #observe(event: StreamEvent): void {
     this.#settings.observe(this, event);
   }
+}
+
+function identityOf({ id = '', cluster = '', user_agent_name: agent = '' }: Node): Node {
+  return { id, cluster, user_agent_name: agent };
 }

@@ -10,6 +10,8 @@ const weak = certificate({ names: ['a.test'], key: 'rsa-1024' });
 const edwards = certificate({ names: ['a.test'], key: 'ed25519' });
 const nobody = certificate({ names: [], commonName: '' });
 
+const renamed = other.cert.replaceAll('CERTIFICATE', 'X509 CERTIFICATE');
+
 function check(cert: string, key: string) {
   return checkCertificate('default/s', tlsSecret('s', cert, key), [origin]);
 }
@@ -26,6 +28,10 @@ describe('the check of a TLS Secret', () => {
     expect(check(chain, `\n${good.key.replaceAll('\n', '\r\n')}`).certificate).toEqual(clean);
   });
 
+  it('never hands on a key as part of the chain', () => {
+    expect(check(good.cert + good.key, good.key).certificate?.chain ?? '').not.toContain('PRIVATE');
+  });
+
   it.each([
     ['no certificate', '', good.key, 'has no tls.crt'],
     ['no key', good.cert, '', 'has no tls.key'],
@@ -37,6 +43,8 @@ describe('the check of a TLS Secret', () => {
     ['a short RSA key', weak.cert, weak.key, '1024 bits'],
     ['an Ed25519 key', edwards.cert, edwards.key, 'ed25519'],
     ['a certificate that names nobody', nobody.cert, nobody.key, 'neither'],
+    ['half a certificate behind a whole one', good.cert + other.cert.slice(0, 200), good.key, 'something else'],
+    ['a certificate under another name before it', renamed + good.cert, good.key, 'something else'],
     ['an encrypted key', good.cert, good.key.replaceAll('PRIVATE', 'ENCRYPTED PRIVATE'), 'encrypted'],
   ])('refuses %s, and says so to who names it', (_what, cert, key, message) => {
     const checked = check(cert, key);

@@ -44,6 +44,13 @@ describe('parseManifest', () => {
     expect(parse(text)).toEqual({ objects: [], problems: [], ignored: [] });
   });
 
+  it('quotes nothing of a file that is not valid YAML, because it may be a Secret', () => {
+    const text = 'apiVersion: v1\nkind: Secret\nmetadata: { name: s }\ndata:\n  tls.key: |LS0tLS1CRUdJTiBQUklWQVRF\n';
+    const { problems } = parse(text);
+    expect(problems).toMatchObject([{ reason: 'InvalidYaml' }]);
+    expect(JSON.stringify(problems)).not.toContain('LS0tLS1');
+  });
+
   it('reads lists of mixed and of one kind', () => {
     const list = { apiVersion: 'v1', kind: 'List', items: [rawIngress('a'), rawService('b')] };
     const { kind: _kind, apiVersion, ...bare } = rawIngress('c');

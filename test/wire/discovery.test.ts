@@ -148,6 +148,16 @@ it.each(['delta', 'sotw'] as const)('refuses an aggregated %s request that names
   expect(await stream.ended).toEqual({ code: status.INVALID_ARGUMENT, details: expect.stringContaining('type_url') });
 });
 
+it('remembers nothing of a type that is never served, and goes on with the others', async () => {
+  server.publish(changes([cluster('a')]));
+  const stream = client.delta();
+  for (const type of ['type.googleapis.com/made.up', '__proto__']) stream.send({ type_url: type });
+  stream.send({ type_url: typeUrl.cluster });
+  expect(await stream.next()).toMatchObject({ type_url: typeUrl.cluster });
+  const [open] = server.streams();
+  expect(open?.session.subscriptions().map(({ typeUrl: type }) => type)).toEqual([typeUrl.cluster]);
+});
+
 it('answers a client that has said all it will say, and then ends the stream', async () => {
   server.publish(changes([cluster('a')]));
   const stream = client.delta();

@@ -67,8 +67,11 @@ export class FieldReader {
   /** The string, or '' when absent. */
   text(key: string): string {
     const value = this.#get(key);
-    if (value === undefined || typeof value === 'string') return value ?? '';
-    this.#wrongType(key, 'a string', value);
+    if (value === undefined) return '';
+    if (typeof value !== 'string') this.#wrongType(key, 'a string', value);
+    // Half a character can be written in JSON and YAML, but in no message to an Envoy.
+    else if (/\p{Surrogate}/u.test(value)) this.#wrongType(key, 'well-formed text', value);
+    else return value;
     return '';
   }
 

@@ -1,0 +1,68 @@
+import { describe, expect, it } from '@jest/globals';
+import { projectObject } from '../../src/cluster/projection.ts';
+import type { KubernetesObject } from '../../src/cluster/kubernetes-object.ts';
+import { toJson } from '../../src/proto/message.ts';
+import { messageNameOf } from '../../src/proto/type-url.ts';
+import { Translation } from '../../src/translation/translation.ts';
+import { bodyOf } from '../../src/xds/resource.ts';
+import { certificate } from '../support/certificates.ts';
+import { applied, endpointSlice, ingress, ingressClass, service, tlsSecret } from '../support/objects.ts';
+import { translationOptions } from '../support/serving.ts';
+
+/** Every resource as JSON by `type name`. */
+function translated(objects: readonly KubernetesObject[], options = translationOptions): ReadonlyMap<string, string> {
+  const translation = new Translation(options);
+  translation.update([ingressClass(), ...objects].map(applied));
+  return new Map(
+    translation.commit().map(({ typeUrl, name, resource }) => {
+      const message = messageNameOf(typeUrl);
+      const json = message !== undefined && resource !== undefined ? toJson(message, bodyOf(resource)) : undefined;
+      return [`${typeUrl.slice(typeUrl.lastIndexOf('.') + 1)} ${name}`, JSON.stringify(json)];
+    }),
+  );
+}
+
+describe('the translation of hostile objects', () => {
+  it('lets no Ingress take over the certificate that the operator has chosen for all other hosts', () => {
+    const pair = certificate({ names: ['a.test'] });
+    const resources = translated(
+      [
+        tlsSecret('def', pair.cert, pair.key, 'infra'),
+        tlsSecret('x', pair.cert, pair.key, 'evil'),
+        ingress('i', { namespace: 'evil', hosts: { '': { '/': 'web:80' } }, tls: [{ hosts: [], secretName: 'x' }] }),
+      ],
+      { ...translationOptions, defaults: { certificate: { namespace: 'infra', name: 'def' } } },
+    );
+    expect(resources.get('Listener https')).toContain('infra/def');
+    expect(resources.get('Listener https')).not.toContain('evil/x');
+  });
+
+  it('passes over endpoint addresses that an Envoy would refuse', () => {
+    const resources = translated([
+      ingress('i', { hosts: { 'a.test': { '/': 'web:80' } } }),
+      service('web', { http: 80 }),
+      endpointSlice('web-1', 'web', { http: 8080 }, ['fe80::1%eth0', 'name.test', '', 'fd00::1']),
+    ]);
+    const assignment = resources.get('ClusterLoadAssignment default/web/80') ?? '';
+    expect([...assignment.matchAll(/"address":"([^"]+)"/g)].map(([, address]) => address)).toEqual(['fd00::1']);
+  });
+
+  it.each([
+    ['a path', { path: '/\ud800', pathType: 'Exact', backend: { service: { name: 'web', port: { number: 80 } } } }],
+    ['a port name', { path: '/', pathType: 'Exact', backend: { service: { name: 'web', port: { name: '\ud800' } } } }],
+  ])('reports half a character in %s, which no message can carry', (_what, path) => {
+    const raw = { metadata: { name: 'i' }, spec: { rules: [{ host: 'a.test', http: { paths: [path] } }] } };
+    const { object, problems } = projectObject('Ingress', raw, 'file');
+    expect(object).toBeUndefined();
+    expect(problems[0]).toMatchObject({ reason: 'InvalidObject', severity: 'error' });
+  });
+
+  it('resolves each backend of a host once, however many the host has', () => {
+    const paths = Object.fromEntries(Array.from({ length: 2_000 }, (_, index) => [`/${index}`, `s${index}:80`]));
+    const translation = new Translation(translationOptions);
+    translation.update([ingressClass(), ingress('i', { hosts: { 'a.test': paths } })].map(applied));
+    translation.commit();
+    expect(translation.takeRecomputed().get('backends')).toBe(2_000);
+    expect(translation.takeRecomputed().get('routes of hosts by backend') ?? 0).toBeLessThanOrEqual(2);
+  });
+});
