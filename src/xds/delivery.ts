@@ -61,9 +61,22 @@ export class Delivery {
 
   /** Only what is dirty, up to the size of a response; what has to wait stays dirty. */
   #draftChanges(subscription: Subscription, gates: Gates): Draft {
+    for (let part = subscription.retries.shift(); part !== undefined; part = subscription.retries.shift()) {
+      const draft = this.#draftNames(subscription, gates, part);
+      if (draft.names.size > 0) return draft;
+      // What has to wait keeps its place; what is no longer dirty needs none.
+      if (![...part].some((name) => subscription.dirty.has(name))) continue;
+      subscription.retries.unshift(part);
+      return draft;
+    }
+    return this.#draftNames(subscription, gates);
+  }
+
+  #draftNames(subscription: Subscription, gates: Gates, only?: ReadonlySet<string>): Draft {
     const draft = new Draft();
     const limit = this.#protocol === 'delta' ? this.#limits.responseBytes : Infinity;
     for (const [name, dirty] of subscription.dirty) {
+      if (only?.has(name) === false) continue;
       const step = this.#next(subscription, name, dirty);
       if (step.kind !== 'nothing' && isBlocked(subscription.typeUrl, step, dirty, gates)) continue;
       if (step.kind === 'upsert' || step.kind === 'empty') {

@@ -258,9 +258,22 @@ export class Session implements Subscriber {
     const names = isNewest ? inFlight.names : subscription.settleLate(nonce, refusal);
     if (names === undefined) return { kind: 'stale' };
     if (isNewest) subscription.settle(refusal);
+    if (isNewest && refusal !== undefined && this.protocol === 'delta') this.#retryApart(subscription, names);
     return refusal === undefined
       ? { kind: 'ack', nonce }
       : { kind: 'nack', nonce, names: [...names], message: refusal };
+  }
+
+  /**
+   * An Envoy may drop the rest of a response from its first bad resource on, and does not say which that was. So the two
+   * halves are sent again, apart, until what is refused is one name.
+   */
+  #retryApart(subscription: Subscription, refused: ReadonlySet<string>): void {
+    const names = [...refused].filter((name) => subscription.covers(name));
+    if (names.length < 2) return;
+    const middle = Math.ceil(names.length / 2);
+    subscription.retries.push(new Set(names.slice(0, middle)), new Set(names.slice(middle)));
+    for (const name of names) subscription.mark(name, undefined, this.#view.sequence, true);
   }
 
   #send(subscription: Subscription, draft: Draft, now: number): Response {

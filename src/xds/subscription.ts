@@ -52,6 +52,8 @@ export class Subscription {
   responses = 0;
   /** Names whose newest state the client has refused, with its reason. */
   readonly rejected = new Map<string, string>();
+  /** Delta: parts of a refused response that are to be sent apart, so that only the culprit among them stays refused. */
+  readonly retries: ReadonlySet<string>[] = [];
   /** The oldest publication that the refused names came from; of no meaning while there are none. */
   oldestRejected = Infinity;
   /** What was in the responses that were not answered in time, by nonce, the oldest first. */

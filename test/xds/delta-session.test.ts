@@ -225,7 +225,28 @@ describe('a delta session', () => {
       client.subscribe('cluster');
       client.take();
       expect(client.nack('cluster', 'no')).toMatchObject([{ kind: 'nack', names: ['a', 'b'] }]);
-      expect(client.converse()).toEqual(['cluster c=1']);
+      expect(client.converse()).toEqual(['cluster a=1', 'cluster b=1', 'cluster c=1']);
+    });
+
+    it('finds the one resource that is refused, and sends all others again without it', () => {
+      const client = new Conversation('delta');
+      const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+      client.publish(names.map((name) => cluster(name)));
+      client.subscribe('cluster');
+      const refused: string[][] = [];
+      const accepted: string[] = [];
+      for (let sent = client.take(); sent.length > 0; sent = client.take()) {
+        const inIt = sent.flatMap(({ resources }) => resources.map(({ name }) => name));
+        if (inIt.includes('f')) refused.push(inIt);
+        else accepted.push(...inIt);
+        if (inIt.includes('f')) client.nack('cluster', 'f is bad');
+        else client.ack();
+      }
+      expect(refused.map(({ length }) => length)).toEqual([8, 4, 2, 1]);
+      expect(accepted.toSorted()).toEqual(names.filter((name) => name !== 'f'));
+      expect(client.session.isWaiting).toBe(false);
+      client.publish([cluster('f', 2)]);
+      expect(client.converse()).toEqual(['cluster f=2']);
     });
 
     it('sends a resource that is larger than the limit alone', () => {
