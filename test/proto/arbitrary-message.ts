@@ -7,21 +7,28 @@ import type { ScalarType } from '../../src/proto/scalar.ts';
 /** Types packed into random Any values. */
 const packed = ['google.protobuf.StringValue', 'envoy.config.core.v3.Address', 'google.rpc.Status'];
 
+/** Which fields may be set. */
+export type FieldChoice = (field: FieldPlan) => boolean;
+
 /** @param depth how many messages deep it goes at most */
-export function arbitraryMessage(name: string, depth: number): Arbitrary<unknown> {
+export function arbitraryMessage(name: string, depth: number, choice: FieldChoice = () => true): Arbitrary<unknown> {
   const plan = messagePlan(name);
   if (plan === undefined) throw new Error(`no plan for ${name}`);
-  return message(plan, depth);
+  return message(plan, depth, choice);
 }
 
-function message(plan: MessagePlan, depth: number): Arbitrary<unknown> {
-  if (plan.isWellKnown) return wellKnown(plan.name, depth);
-  const fields = [...plan.byName.values()].filter((field) => depth > 0 || field.type.kind !== 'message');
+function message(plan: MessagePlan, depth: number, choice: FieldChoice): Arbitrary<unknown> {
+  if (plan.isWellKnown) return wellKnown(plan.name, depth, choice);
+  const fields = [...plan.byName.values()].filter(
+    (field) => (depth > 0 || field.type.kind !== 'message') && choice(field),
+  );
   if (fields.length === 0) return fc.constant({});
   return fc
     .subarray(fields, { maxLength: Math.min(6, fields.length) })
     .map(oneOfEach)
-    .chain((chosen) => fc.record(Object.fromEntries(chosen.map((field) => [field.name, fieldValue(field, depth)]))));
+    .chain((chosen) =>
+      fc.record(Object.fromEntries(chosen.map((field) => [field.name, fieldValue(field, depth, choice)]))),
+    );
 }
 
 /** At most one member of each oneof. */
@@ -31,8 +38,8 @@ function oneOfEach(fields: readonly FieldPlan[]): readonly FieldPlan[] {
   );
 }
 
-function fieldValue(field: FieldPlan, depth: number): Arbitrary<unknown> {
-  const value = valueOf(field.type, depth - 1);
+function fieldValue(field: FieldPlan, depth: number, choice: FieldChoice): Arbitrary<unknown> {
+  const value = valueOf(field.type, depth - 1, choice);
   if (field.cardinality === 'list') return fc.array(value, { maxLength: 3 });
   if (field.cardinality === 'map') return fc.dictionary(mapKey(field), value, { maxKeys: 3 });
   return value;
@@ -44,8 +51,8 @@ function mapKey({ keyType }: FieldPlan): Arbitrary<string> {
   return keyType === 'bool' ? fc.boolean().map(String) : fc.nat(0x7fff_ffff).map(String);
 }
 
-function valueOf(type: ValueType, depth: number): Arbitrary<unknown> {
-  if (type.kind === 'message') return message(type.message, depth);
+function valueOf(type: ValueType, depth: number, choice: FieldChoice): Arbitrary<unknown> {
+  if (type.kind === 'message') return message(type.message, depth, choice);
   if (type.kind === 'enum') return fc.constantFrom(...type.enum.names.values());
   return scalar(type.scalar);
 }
@@ -62,14 +69,15 @@ const wrapped: Readonly<Record<string, ScalarType>> = {
   'google.protobuf.BytesValue': 'bytes',
 };
 
-function wellKnown(name: string, depth: number): Arbitrary<unknown> {
+function wellKnown(name: string, depth: number, choice: FieldChoice): Arbitrary<unknown> {
   const json = fc.jsonValue({ maxDepth: 2 });
   if (name === 'google.protobuf.Any') {
-    return fc
-      .constantFrom(...packed)
-      .chain((type) =>
-        arbitraryMessage(type, Math.max(0, depth)).map((value) => ({ '@type': `type.googleapis.com/${type}`, value })),
-      );
+    return fc.constantFrom(...packed).chain((type) =>
+      arbitraryMessage(type, Math.max(0, depth), choice).map((value) => ({
+        '@type': `type.googleapis.com/${type}`,
+        value,
+      })),
+    );
   }
   if (name === 'google.protobuf.Struct') return fc.dictionary(fc.stringMatching(/^[a-z]{0,5}$/), json, { maxKeys: 3 });
   if (name === 'google.protobuf.ListValue') return fc.array(json, { maxLength: 3 });
