@@ -1,7 +1,7 @@
 /**
  * The Kubernetes objects that Sluice reads, cut down to the fields it uses. They are immutable; two of them are
  * interchangeable when they are deeply equal, so what Kubernetes changes by itself (resourceVersion, status,
- * managedFields) is not part of them.
+ * managedFields) is not part of them; except the addresses of an Ingress, which Sluice writes.
  */
 export type KubernetesObject = Ingress | IngressClass | Service | EndpointSlice | Secret;
 
@@ -40,6 +40,29 @@ export interface Ingress {
     readonly rules: readonly IngressRule[];
     readonly tls: readonly IngressTls[];
   };
+  /** Absent when there is nothing in it, and for objects from files. Nothing that is served depends on it. */
+  readonly status?: IngressStatus;
+}
+
+/** `status` of an Ingress: where it can be reached, and who says so. */
+export interface IngressStatus {
+  /** `status.loadBalancer.ingress`, in the order of the object. */
+  readonly addresses: readonly LoadBalancerAddress[];
+  /** Field managers of the status (`metadata.managedFields`) that are replicas of a Sluice, sorted. */
+  readonly managers: readonly string[];
+}
+
+/** IngressLoadBalancerIngress of `networking.k8s.io/v1`; one of `ip` and `hostname` is set. */
+export interface LoadBalancerAddress {
+  readonly ip?: string;
+  readonly hostname?: string;
+  readonly ports?: readonly LoadBalancerPort[];
+}
+
+export interface LoadBalancerPort {
+  readonly port: number;
+  readonly protocol: string;
+  readonly error?: string;
 }
 
 export interface IngressRule {

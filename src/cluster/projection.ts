@@ -5,6 +5,7 @@ import type { Problem } from '../model/problem.ts';
 import type { Kind, KubernetesObject, Metadata, ObjectOfKind } from './kubernetes-object.ts';
 import { FieldReader, isRecord, ProblemCollector } from './projection/field-reader.ts';
 import { readIngressClassSpec, readIngressSpec } from './projection/ingress.ts';
+import { readIngressStatus } from './projection/ingress-status.ts';
 import { type Origin, readMetadata } from './projection/metadata.ts';
 import { readSecret } from './projection/secret.ts';
 import { readEndpointSlice, readServiceSpec } from './projection/service.ts';
@@ -36,7 +37,9 @@ export function projectObject(kind: Kind, raw: unknown, origin: Origin): Project
     return { object: undefined, problems: collector.problems };
   }
   const root = new FieldReader(raw, collector);
-  const object = readers[kind](root, readMetadata(kind, root, origin));
+  const read = readers[kind](root, readMetadata(kind, root, origin));
+  const status = read.kind === 'Ingress' && origin === 'api' ? readIngressStatus(raw) : undefined;
+  const object = status === undefined ? read : { ...read, status };
   return { object: collector.problems.length > 0 ? undefined : object, problems: collector.problems };
 }
 

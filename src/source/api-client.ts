@@ -1,4 +1,4 @@
-// Sends GET requests to a Kubernetes API server and hands out the raw response, which client-node's own client cannot.
+// Sends requests to a Kubernetes API server and hands out the raw response, which client-node's own client cannot.
 // client-node gives the credentials, anew for each request: tokens in files are read again and exec plugins run again.
 
 import type { KubeConfig } from '@kubernetes/client-node';
@@ -23,8 +23,14 @@ export class ApiFailure extends Error {
 }
 
 export interface ApiRequest {
+  /** GET when left out. */
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH';
   /** From the root of the API: `/api/v1/services?limit=500`. */
   readonly path: string;
+  /** `application/json` when left out. */
+  readonly accept?: string;
+  /** What is sent, and its media type. */
+  readonly body?: { readonly type: string; readonly text: string };
   /** Milliseconds without a byte after which the connection is taken for dead. */
   readonly silenceMs: number;
 }
@@ -51,26 +57,39 @@ export class ApiClient {
   }
 
   /**
-   * Sends the request and gives its body to `consume` when the status is 200. Resolves with what that returns. Rejects
+   * Sends the request and gives its body to `consume` when the status is 200 or 201. Resolves with what that returns. Rejects
    * with an ApiFailure for whatever goes wrong on the way, also while the body is being read; other errors of
    * `consume` pass through. The connection is closed when `consume` ends before the body does.
    */
   async get<T>(
-    { path, silenceMs }: ApiRequest,
+    { silenceMs, ...wanted }: ApiRequest,
     signal: AbortSignal,
     consume: (body: AsyncIterable<Buffer>) => Promise<T>,
   ): Promise<T> {
-    const options = await this.#options(path);
+    const options = await this.#options(wanted);
     if (signal.aborted) throw new ApiFailure('The request was given up');
     const watchdog = new Watchdog(silenceMs, this.#timing);
     try {
-      const response = await this.#send(options, watchdog, signal);
+      const response = await this.#send(options, wanted.body?.text, watchdog, signal);
       watchdog.guard((failure) => response.destroy(failure));
-      if (response.statusCode !== 200) throw await readFailure(response, watchdog);
+      if (response.statusCode !== 200 && response.statusCode !== 201) throw await readFailure(response, watchdog);
       return await consume(readBody(response, watchdog));
     } finally {
       watchdog.end();
     }
+  }
+
+  /** Sends the request and resolves with the JSON of the answer. Rejects as `get` does. */
+  call(request: ApiRequest, signal: AbortSignal): Promise<unknown> {
+    return this.get(request, signal, async (body) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of body) chunks.push(chunk);
+      try {
+        return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+      } catch (error) {
+        throw new ApiFailure(`the answer is not JSON: ${messageOf(error)}`, { cause: error });
+      }
+    });
   }
 
   /** Closes every connection. */
@@ -79,7 +98,7 @@ export class ApiClient {
     this.#agent = undefined;
   }
 
-  async #options(path: string): Promise<RequestOptions> {
+  async #options({ method = 'GET', path, accept, body }: Omit<ApiRequest, 'silenceMs'>): Promise<RequestOptions> {
     const headers: OutgoingHttpHeaders = {};
     const options: RequestOptions = { headers };
     try {
@@ -93,7 +112,12 @@ export class ApiClient {
       host: server.hostname.replace(/^\[|\]$/g, ''),
       port: server.port,
       path: `${server.pathname.replace(/\/$/, '')}${path}`,
-      headers: { ...headers, accept: 'application/json' },
+      method,
+      headers: {
+        ...headers,
+        accept: accept ?? 'application/json',
+        ...(body && { 'content-type': body.type, 'content-length': Buffer.byteLength(body.text) }),
+      },
       ...(typeof options.auth === 'string' ? { auth: options.auth } : {}),
       agent: this.#agentFor(options),
     };
@@ -118,14 +142,19 @@ export class ApiClient {
     return this.server.startsWith('http:') ? new HttpAgent(options) : new HttpsAgent({ ...options, ...tls });
   }
 
-  #send(options: RequestOptions, watchdog: Watchdog, signal: AbortSignal): Promise<IncomingMessage> {
+  #send(
+    options: RequestOptions,
+    body: string | undefined,
+    watchdog: Watchdog,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const send = options.protocol === 'http:' ? httpRequest : httpsRequest;
       const request = send({ ...options, signal }, resolve);
       request.on('error', (error) => reject(unreachable(this.server, error)));
       request.on('socket', (socket) => socket.setKeepAlive(true, keepAliveMs));
       watchdog.guard((failure) => request.destroy(failure));
-      request.end();
+      request.end(body);
     });
   }
 }

@@ -2,9 +2,10 @@
  * The whole translation: Kubernetes objects in, encoded Envoy resources and Problems out. A change recomputes what it
  * touches: an Ingress, the hosts it names, the backends these use.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { Graph } from '../cluster/table.ts';
 import type { Changes, Input, Table } from '../cluster/table.ts';
-import type { Kind, KubernetesObject } from '../cluster/kubernetes-object.ts';
+import type { Ingress, Kind, KubernetesObject } from '../cluster/kubernetes-object.ts';
 import type { ClassPolicy } from '../ingress/class.ts';
 import type { FlagDefaults } from '../ingress/flag-reading.ts';
 import { objectKey } from '../model/object-ref.ts';
@@ -15,7 +16,7 @@ import type { ResourceChange } from '../xds/view.ts';
 import { resourceTables } from './resource-tables.ts';
 import type { ResourceTable } from './resource-tables.ts';
 import { routingTables } from './routing-tables.ts';
-import type { ObjectTables } from './routing-tables.ts';
+import type { ObjectTables, Verdict } from './routing-tables.ts';
 
 export interface TranslationOptions {
   readonly classes: ClassPolicy;
@@ -41,18 +42,21 @@ export class Translation {
   readonly #objects: ObjectTables;
   readonly #resources: readonly ResourceTable[];
   readonly #judged: readonly Table<Judged>[];
+  readonly #verdicts: Table<Verdict>;
   readonly #problems = new Map<string, readonly Problem[]>();
+  #touchedIngresses = new Set<string>();
   #problemChanges = 0;
 
   constructor(options: TranslationOptions) {
     this.#objects = {
       IngressClass: this.#graph.input('IngressClass'),
-      Ingress: this.#graph.input('Ingress'),
+      Ingress: this.#graph.input('Ingress', sameButStatus),
       Service: this.#graph.input('Service'),
       EndpointSlice: this.#graph.input('EndpointSlice'),
       Secret: this.#graph.input('Secret'),
     };
     const routing = routingTables(this.#graph, this.#objects, options.classes, options.defaults);
+    this.#verdicts = routing.verdicts;
     this.#judged = [routing.verdicts, routing.hosts, routing.backends, routing.endpoints, routing.certificates];
     this.#resources = resourceTables(this.#graph, routing, options.listen);
   }
@@ -86,6 +90,18 @@ export class Translation {
     return this.#problemChanges;
   }
 
+  /** Whether the Ingress (`namespace/name`) is of a class of ours, so that it is served. */
+  isOurs(ingress: string): boolean {
+    return this.#verdicts.get(ingress)?.reading !== undefined;
+  }
+
+  /** The Ingresses (`namespace/name`) that came, went, changed or may have changed hands since this was last asked. */
+  takeTouchedIngresses(): ReadonlySet<string> {
+    const touched = this.#touchedIngresses;
+    this.#touchedIngresses = new Set();
+    return touched;
+  }
+
   objectCounts(): Readonly<Record<Kind, number>> {
     const { IngressClass, Ingress, Service, EndpointSlice, Secret } = this.#objects;
     return {
@@ -104,6 +120,9 @@ export class Translation {
 
   #changedResources(changes: Changes): readonly ResourceChange[] {
     for (const table of this.#judged) this.#keepProblems(table, changes);
+    for (const table of [this.#objects.Ingress, this.#verdicts]) {
+      for (const key of changes.get(table) ?? []) this.#touchedIngresses.add(key);
+    }
     return this.#resources.flatMap(({ typeUrl, table, nameOf }) => {
       const keys = [...(changes.get(table) ?? [])].toSorted();
       return keys.map((key) => ({ typeUrl, name: nameOf(key), resource: table.get(key) }));
@@ -120,4 +139,9 @@ export class Translation {
       else this.#problems.set(place, problems);
     }
   }
+}
+
+/** What is served does not depend on the status, so that writing it causes no work here. */
+function sameButStatus(a: Ingress, b: Ingress): boolean {
+  return isDeepStrictEqual(a.metadata, b.metadata) && isDeepStrictEqual(a.spec, b.spec);
 }
