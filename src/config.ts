@@ -15,6 +15,7 @@ import {
   type HostPort,
   type NamespacedName,
 } from './setting.ts';
+import { readStatus, type StatusConfig, statusFlags } from './status-config.ts';
 
 /** Flags and environment become one frozen Config here; nothing else reads process.env. */
 
@@ -41,6 +42,8 @@ export interface Config {
   /** In milliseconds. */
   readonly settle: { readonly quietMs: number; readonly maxMs: number };
   readonly log: LogConfig;
+  /** What is written into the cluster; absent when objects come from files. */
+  readonly status?: StatusConfig;
 }
 
 export type SourceConfig =
@@ -88,8 +91,9 @@ export function processEnvironment(): Environment {
 /** @throws UsageError naming the first setting that cannot be used. */
 export function readConfig(flags: Flags, environment: Environment, traits: CommandTraits): Config {
   const settings = new Settings(flags, environment);
+  const source = traits.filesOnly ? readFiles(settings) : readSource(settings, environment);
   return freeze({
-    source: traits.filesOnly ? readFiles(settings) : readSource(settings, environment),
+    source,
     classes: {
       names: orDefault(settings.many('ingress-class', parseText), 'sluice'),
       controllers: orDefault(settings.many('controller-name', parseText), 'sluice.dev/ingress-controller'),
@@ -104,6 +108,7 @@ export function readConfig(flags: Flags, environment: Environment, traits: Comma
       level: settings.one('log-level', parseOneOf(logLevels)) ?? traits.logLevel,
       format: settings.one('log-format', parseOneOf(['json', 'pretty'] as const)) ?? traits.logFormat,
     },
+    ...(source.kind === 'kubernetes' && { status: readStatus(settings, environment) }),
   });
 }
 
@@ -127,7 +132,9 @@ function readSource(settings: Settings, environment: Environment): SourceConfig 
       throw new UsageError('--dir and --kubeconfig exclude each other: objects come from files or from a cluster');
     }
     if (context !== undefined) refuse(context, 'needs a kubeconfig', 'leave it out with --dir');
-    if (namespace !== undefined) refuse(namespace, 'needs a cluster', 'leave it out with --dir');
+    const status = statusFlags.map((name) => settings.find(name)).find((setting) => setting !== undefined);
+    const clusterOnly = namespace ?? status;
+    if (clusterOnly !== undefined) refuse(clusterOnly, 'needs a cluster', 'leave it out with --dir');
     return { kind: 'directory', paths };
   }
   const namespaces = settings.many('watch-namespace', parseText);

@@ -10,9 +10,10 @@ import { controlPlaneView } from './control-plane-view.ts';
 import type { Logger } from './log.ts';
 import { ProblemBook } from './problem-book.ts';
 import { ProblemLog } from './problem-log.ts';
+import { openReporter } from './reporting.ts';
 import { UsageError } from './setting.ts';
 import { directorySource } from './source/directory.ts';
-import { KubeConfigError, loadKubeConfig } from './source/kube-config.ts';
+import { type KubeConfig, KubeConfigError, loadKubeConfig } from './source/kube-config.ts';
 import { kubernetesSource } from './source/kubernetes.ts';
 import { settle } from './source/settle.ts';
 import type { Source, SourceEvent } from './source/source.ts';
@@ -44,18 +45,28 @@ export interface ResourceName {
 
 /** Rejects with the system's error when an address can't be bound, and when the kubeconfig can't be read. */
 export async function startControlPlane(config: Config, log: Logger): Promise<ControlPlane> {
-  const source = await openSource(config.source, log);
+  const { source, kubeConfig } = await openSource(config.source, log);
   const metrics = createMetrics();
   const translation = new Translation(config);
   const sourceProblems = new ProblemBook();
   const server = new XdsServer({ ...config.xds, observe: observeStreams(log, metrics) });
-  const view = controlPlaneView(translation, sourceProblems, server);
+  const routingView = controlPlaneView(translation, sourceProblems, server);
+  const reporter = openReporter({
+    config: config.status,
+    kubeConfig,
+    isOurs: (ingress) => translation.isOurs(ingress),
+    problems: routingView.problems,
+    log,
+    metrics,
+  });
+  const view: AdminView = reporter === undefined ? routingView : { ...routingView, status: () => reporter.summary() };
   const published$ = new Subject<Publication>();
   const problemLog = new ProblemLog(log);
   let problemChanges = 0;
   const commits = new CommitLoop(translation, (changes, since) => {
     const allProblemChanges = translation.problemChanges + sourceProblems.changes;
     if (allProblemChanges !== problemChanges) problemLog.note(view.problems());
+    reporter?.commit(translation.takeTouchedIngresses(), allProblemChanges !== problemChanges);
     problemChanges = allProblemChanges;
     if (changes.length === 0 && server.store.sequence > 0) return;
     server.publish(changes);
@@ -71,8 +82,10 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
 
   const take = (events: readonly Stamped[]): void => {
     for (const { event } of events) {
-      if (event.kind === 'changes') translation.update(event.changes);
-      else if (event.kind === 'problems') sourceProblems.replace(event.origin, event.problems);
+      if (event.kind === 'changes') {
+        translation.update(event.changes);
+        reporter?.note(event.changes);
+      } else if (event.kind === 'problems') sourceProblems.replace(event.origin, event.problems);
       else isSynced = true;
     }
     // What has not been read in full must not be served: what it lacks, Envoys would delete.
@@ -100,7 +113,7 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
       reading.unsubscribe();
       await commits.stop();
       published$.complete();
-      await Promise.all([server.stop(), admin.stop()]);
+      await Promise.all([server.stop(), admin.stop(), reporter?.stop()]);
     },
   };
 }
@@ -111,10 +124,10 @@ interface Stamped {
   readonly at: number;
 }
 
-async function openSource(config: SourceConfig, log: Logger): Promise<Source> {
-  if (config.kind === 'directory') return directorySource(config.paths);
+async function openSource(config: SourceConfig, log: Logger): Promise<{ source: Source; kubeConfig?: KubeConfig }> {
+  if (config.kind === 'directory') return { source: directorySource(config.paths) };
   const kubeConfig = await loadKubeConfig(config.kubeconfig, config.context).catch((error: unknown) => {
     throw error instanceof KubeConfigError ? new UsageError(error.message) : error;
   });
-  return kubernetesSource({ kubeConfig, namespaces: config.namespaces, log });
+  return { source: kubernetesSource({ kubeConfig, namespaces: config.namespaces, log }), kubeConfig };
 }

@@ -12,6 +12,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   xds: ['proto'],
   translation: ['model', 'cluster', 'proto', 'ingress', 'translate', 'xds'],
   source: ['model', 'cluster'],
+  status: ['model', 'cluster', 'source'],
   admin: ['model', 'cluster'],
   cli: ['model', 'admin'],
 };

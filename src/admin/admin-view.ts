@@ -13,6 +13,22 @@ export interface AdminView {
   /** One resource as protobuf JSON, or undefined when there is none of that name. */
   readonly resource: (typeUrl: string, name: string) => unknown;
   readonly sessions: () => readonly SessionSummary[];
+  /** What is written into the cluster and by whom; absent when objects come from files. */
+  readonly status?: () => StatusSummary;
+}
+
+export interface StatusSummary {
+  /** This replica. */
+  readonly identity: string;
+  readonly isLeading: boolean;
+  /** Who holds the Lease; empty when nobody does or there is no election. */
+  readonly leader: string;
+  /** `namespace/name`; empty when there is no election. */
+  readonly lease: string;
+  /** What the status of Ingresses is to be; absent while it is not known. */
+  readonly addresses?: readonly string[];
+  /** What waits to be written now. */
+  readonly pending: { readonly statuses: number; readonly events: number };
 }
 
 export interface Readiness {

@@ -13,6 +13,8 @@ export interface Metrics {
   readonly published: (seconds: number) => void;
   /** So many entries of a table were computed anew. */
   readonly recomputed: (table: string, entries: number) => void;
+  /** An object of the resource (`events`) was written to the API server, or could not be. */
+  readonly written: (resource: string, outcome: 'written' | 'failed') => void;
 }
 
 type Protocol = 'sotw' | 'delta';
@@ -63,6 +65,12 @@ export function createMetrics(): Metrics {
     labelNames: ['table'] as const,
     registers,
   });
+  const writes = new Counter({
+    name: 'sluice_api_writes_total',
+    help: 'Writes to the Kubernetes API server; renewals of the Lease are counted only when they fail.',
+    labelNames: ['resource', 'outcome'] as const,
+    registers,
+  });
   return {
     registry,
     response: (typeUrl, protocol, size) => {
@@ -77,6 +85,7 @@ export function createMetrics(): Metrics {
       duration.observe(seconds);
     },
     recomputed: (table, entries) => recomputed.inc({ table }, entries),
+    written: (resource, outcome) => writes.inc({ resource, outcome }),
   };
 }
 
@@ -105,6 +114,16 @@ export function registerViewMetrics(registry: Registry, view: AdminView): void {
   gauge('sluice_resource_bytes', 'Encoded bytes of the served snapshot.', ['type'], () =>
     totalByType(view.resources(), ({ size }) => size),
   );
+  const { status } = view;
+  if (status !== undefined) {
+    gauge('sluice_leader', 'Whether this replica writes statuses and Events.', [], () => [
+      { labels: {}, value: status().isLeading ? 1 : 0 },
+    ]);
+    gauge('sluice_api_writes_pending', 'Writes to the Kubernetes API server that wait.', ['resource'], () => [
+      { labels: { resource: 'ingresses/status' }, value: status().pending.statuses },
+      { labels: { resource: 'events' }, value: status().pending.events },
+    ]);
+  }
   gauge('sluice_xds_streams', 'Open discovery streams.', ['protocol'], () => [
     ...(['sotw', 'delta'] as const).map((protocol) => ({ labels: { protocol }, value: 0 })),
     ...view.sessions().map(({ protocol }) => ({ labels: { protocol }, value: 1 })),

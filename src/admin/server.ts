@@ -45,7 +45,12 @@ function describePages(view: AdminView, registry: Registry): ReadonlyMap<string,
     ['/debug/objects', () => json(200, view.objectCounts())],
     ['/debug/resources', (query) => describeResources(view, query)],
     ['/debug/sessions', () => json(200, view.sessions())],
+    ['/debug/status', () => describeStatus(view)],
   ]);
+}
+
+function describeStatus({ status }: AdminView): Answer {
+  return status === undefined ? text(404, 'nothing is written: objects come from files') : json(200, status());
 }
 
 function describeReadiness(view: AdminView): Answer {

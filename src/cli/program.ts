@@ -110,6 +110,26 @@ const tls = (whose: string, peer: string) => [
   flag('--xds-tls-ca <file>', `CA that signed the certificates of ${peer}, PEM`),
 ];
 
+const status = [
+  flag('--publish-service <namespace/name>', 'Service whose addresses are written into the status of our Ingresses'),
+  repeatable(
+    '--publish-status-address <addresses>',
+    'IP addresses and host names, with commas between, to write there',
+  ),
+  flag(
+    '--publish-envoy-nodes <selector>',
+    'labels of Envoy Pods in our namespace; the addresses of their nodes go there',
+  ),
+  flag('--report-node-internal-ip-address', "write nodes' internal addresses rather than their external ones"),
+  flag('--update-status <boolean>', 'false: write no status; default: true'),
+  flag('--status-update-interval <duration>', 'how often the addresses are looked up; default: 10s'),
+  flag('--publish-events <boolean>', 'false: write no Events about problems; default: true'),
+  flag('--election-id <name>', 'Lease by which replicas agree on who writes; default: sluice-leader'),
+  flag('--election-ttl <duration>', 'how long a leader that is gone keeps the Lease; default: 15s'),
+  flag('--leader-election-namespace <namespace>', "where the Lease is; default: this Pod's namespace"),
+  flag('--disable-leader-election', 'write without a Lease: there is one replica only'),
+];
+
 interface CommandDescription {
   readonly name: string;
   readonly description: string;
@@ -137,6 +157,7 @@ const commands: readonly CommandDescription[] = [
       ...tls('the control plane', 'the Envoys'),
       ...listen('0.0.0.0'),
       ...fallbacks,
+      ...status,
       ...settle,
       ...logging('info'),
     ],

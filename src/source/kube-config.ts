@@ -3,6 +3,8 @@
 
 import type { KubeConfig } from '@kubernetes/client-node';
 
+export type { KubeConfig } from '@kubernetes/client-node';
+
 /** A kubeconfig that can't be used; the message says why, in one line. */
 export class KubeConfigError extends Error {}
 
@@ -32,4 +34,10 @@ export async function loadKubeConfig(file: string | undefined, context?: string)
     throw new KubeConfigError(`${origin} has no current cluster: set current-context to a context that exists`);
   }
   return kubeConfig;
+}
+
+/** The namespace of the current context: that of our Pod inside a cluster. `default` when it says none. */
+export function namespaceOf(kubeConfig: KubeConfig): string {
+  const context = kubeConfig.getContextObject(kubeConfig.getCurrentContext());
+  return context?.namespace?.trim() || 'default';
 }
