@@ -37,6 +37,9 @@ export interface ElectionOptions {
   readonly observe: (event: ElectionEvent) => void;
 }
 
+/** Rights are granted by people: there is no hurry, in milliseconds. */
+const deniedRetryMs = 60_000;
+
 /** The ratios of client-go's defaults of 15, 10 and 2 seconds. */
 export function electionLimits(leaseMs: number): ElectionLimits {
   return { leaseMs, renewMs: (leaseMs * 2) / 3, retryMs: (leaseMs * 2) / 15 };
@@ -51,6 +54,7 @@ export class LeaderElection {
   #leadsUntil = Number.NEGATIVE_INFINITY;
   #isLeading = false;
   #failures = 0;
+  #isDenied = false;
   #cancelExpiry: () => void = () => undefined;
 
   constructor(options: ElectionOptions) {
@@ -81,12 +85,13 @@ export class LeaderElection {
     await this.#release();
   }
 
-  /** Followers spread out, and those whom the server refuses ask less and less often, at least once a minute. */
+  /** Followers spread out. After failures they ask less often, and least often those whom the server does not allow to. */
   #waitMs(): number {
     const { limits, timing } = this.#options;
     if (this.isLeading()) return limits.retryMs;
-    const patience = Math.min(2 ** Math.max(0, this.#failures - 3), Math.max(1, 60_000 / limits.retryMs));
-    return limits.retryMs * patience * (1 + 0.2 * timing.random());
+    const cap = this.#isDenied ? deniedRetryMs : limits.renewMs;
+    const ms = Math.min(limits.retryMs * 2 ** Math.max(0, this.#failures - 3), Math.max(limits.retryMs, cap));
+    return ms * (1 + 0.2 * timing.random());
   }
 
   async #attempt(signal: AbortSignal): Promise<void> {
@@ -109,6 +114,7 @@ export class LeaderElection {
 
   #fail(failure: ApiFailure): void {
     this.#failures += 1;
+    this.#isDenied = failure.status === 401 || failure.status === 403;
     this.#options.observe({ kind: 'failed', failure });
   }
 

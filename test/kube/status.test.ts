@@ -1,0 +1,239 @@
+/** What a cluster gets to see of Sluice: addresses and Events, written by one of two replicas, with a real API server. */
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { type Addresses, freeAddresses } from '../support/control-plane-process.ts';
+import { eventually } from '../support/eventually.ts';
+import { httpRequest } from '../support/http-request.ts';
+import { type KubeCluster, startKubeCluster } from '../support/kube-cluster.ts';
+import { ingressClassManifest, ingressManifest, type Manifest, manifestText } from '../support/kube-manifests.ts';
+import type { RunningProcess } from '../support/process.ts';
+import { startSluice } from '../support/sluice.ts';
+import { describeWithKubernetes } from '../support/tools.ts';
+
+const patience = { within: 20_000, every: 100 };
+const leaseSeconds = 6;
+
+interface Replica {
+  readonly name: string;
+  readonly addresses: Addresses;
+  readonly process: RunningProcess;
+}
+
+describeWithKubernetes('what Sluice writes into a cluster', () => {
+  let cluster: KubeCluster;
+  let replicas: readonly Replica[] = [];
+
+  beforeAll(async () => {
+    cluster = await startKubeCluster();
+    await apply(ingressClassManifest(), balancer('edge'));
+    await setBalancer('edge', [{ ip: '192.0.2.10' }, { hostname: 'lb.example.org' }]);
+    replicas = await Promise.all(['replica-a', 'replica-b'].map((name) => start(name, cluster.kubeconfig)));
+  }, 90_000);
+  afterAll(async () => {
+    await Promise.all(replicas.map(({ process }) => process.stop()));
+    await cluster?.stop();
+  }, 60_000);
+
+  async function apply(...items: readonly Manifest[]): Promise<void> {
+    await cluster.kubectl(['apply', '-f', '-'], manifestText(...items));
+  }
+
+  async function setBalancer(name: string, ingress: readonly object[]): Promise<void> {
+    const patch = JSON.stringify({ status: { loadBalancer: { ingress } } });
+    await cluster.kubectl(['patch', 'service', name, '--subresource=status', '--type=merge', '-p', patch]);
+  }
+
+  async function start(name: string, kubeconfig: string, flags: readonly string[] = []): Promise<Replica> {
+    const addresses = await freeAddresses();
+    const process = await startSluice(
+      [
+        'serve',
+        ...['--kubeconfig', kubeconfig, '--log-format', 'json'],
+        ...['--xds-address', addresses.xds, '--admin-address', `127.0.0.1:${addresses.adminPort}`],
+        ...['--publish-service', 'default/edge', '--status-update-interval', '1s'],
+        ...['--election-ttl', `${leaseSeconds}s`],
+        ...flags,
+      ],
+      { env: { POD_NAME: name } },
+    );
+    await process.waitForOutput(/"msg":"published"/, patience);
+    return { name, addresses, process };
+  }
+
+  async function ask(replica: Replica, path: string): Promise<string> {
+    return (await httpRequest({ port: replica.addresses.adminPort, path })).body;
+  }
+
+  async function isLeading(replica: Replica): Promise<boolean> {
+    if (!replica.process.isRunning()) return false;
+    const status: { readonly isLeading: boolean } = JSON.parse(await ask(replica, '/debug/status'));
+    return status.isLeading;
+  }
+
+  async function leaders(): Promise<readonly Replica[]> {
+    const leading = await Promise.all(replicas.map(isLeading));
+    return replicas.filter((_, index) => leading[index] === true);
+  }
+
+  /** What a replica has written so far, by resource. */
+  async function writes(replica: Replica, resource: string): Promise<number> {
+    const metrics = await ask(replica, '/metrics');
+    return Number(
+      new RegExp(`sluice_api_writes_total\\{resource="${resource}",outcome="written"\\} (\\d+)`).exec(metrics)?.[1] ??
+        0,
+    );
+  }
+
+  async function ingress(name: string): Promise<{ readonly status: unknown; readonly version: string }> {
+    const object: { readonly status: unknown; readonly metadata: { readonly resourceVersion: string } } = JSON.parse(
+      await cluster.kubectl(['get', 'ingress', name, '-o', 'json']),
+    );
+    return { status: object.status, version: object.metadata.resourceVersion };
+  }
+
+  function published(...addresses: readonly object[]): object {
+    return { loadBalancer: { ingress: addresses } };
+  }
+
+  it('publishes the addresses of a load balancer, by one replica only', async () => {
+    await apply(ingressManifest('default', 'web', { hosts: { 'web.test': 'web:80' } }));
+
+    await eventually(async () => {
+      expect((await ingress('web')).status).toEqual(published({ ip: '192.0.2.10' }, { hostname: 'lb.example.org' }));
+    }, patience);
+
+    const [leader] = await leaders();
+    expect(await leaders()).toHaveLength(1);
+    const counts = await Promise.all(replicas.map((replica) => writes(replica, 'ingresses/status')));
+    expect(counts.toSorted()).toEqual([0, 1]);
+    expect(await cluster.kubectl(['get', 'lease', 'sluice-leader', '-o', 'jsonpath={.spec.holderIdentity}'])).toBe(
+      leader?.name,
+    );
+  }, 60_000);
+
+  it('says with kubectl describe what is wrong with an Ingress and how to fix it', async () => {
+    await eventually(async () => {
+      const text = await cluster.kubectl(['describe', 'ingress', 'web']);
+      process.stdout.write(text);
+      expect(text).toMatch(/Warning\s+ServiceNotFound\s.*sluice\.dev\/ingress-controller\s.*"web".*To fix it: /);
+      expect(text).toContain('192.0.2.10,lb.example.org');
+    }, patience);
+  }, 60_000);
+
+  it('writes nothing while nothing changes, and again what changes', async () => {
+    const { version } = await ingress('web');
+    const before = await Promise.all(replicas.map((replica) => writes(replica, 'ingresses/status')));
+    // Somebody else's edit, which is none of ours, is a sign that we have looked again.
+    await apply(ingressManifest('default', 'other', { hosts: { 'other.test': 'web:80' } }));
+    await eventually(async () => expect((await ingress('other')).status).not.toEqual({ loadBalancer: {} }), patience);
+    const after = await Promise.all(replicas.map((replica) => writes(replica, 'ingresses/status')));
+    expect((await ingress('web')).version).toBe(version);
+    expect(sum(after)).toBe(sum(before) + 1);
+
+    await setBalancer('edge', [{ ip: '192.0.2.20', ports: [{ port: 80, protocol: 'TCP' }] }]);
+
+    await eventually(async () => {
+      const wanted = published({ ip: '192.0.2.20', ports: [{ port: 80, protocol: 'TCP' }] });
+      expect((await ingress('web')).status).toEqual(wanted);
+      expect((await ingress('other')).status).toEqual(wanted);
+    }, patience);
+  }, 60_000);
+
+  it('keeps what is published while the load balancer has no address', async () => {
+    await setBalancer('edge', []);
+    const [leader] = await leaders();
+    await leader?.process.waitForOutput(/There is no address to publish.*load balancer has no address yet/, patience);
+
+    expect((await ingress('web')).status).toMatchObject({ loadBalancer: { ingress: [{ ip: '192.0.2.20' }] } });
+    await setBalancer('edge', [{ ip: '192.0.2.20' }]);
+    await eventually(async () => {
+      expect((await ingress('web')).status).toEqual(published({ ip: '192.0.2.20' }));
+    }, patience);
+  }, 60_000);
+
+  it('tells that a problem is solved, and does not tell it twice', async () => {
+    const reasons = async (): Promise<readonly string[]> => {
+      const list = await cluster.kubectl([
+        ...['get', 'events', '--field-selector', 'involvedObject.kind=Ingress,involvedObject.name=web'],
+        ...['-o', 'jsonpath={range .items[*]}{.reason}{"\\n"}{end}'],
+      ]);
+      return list.trim().split('\n').toSorted();
+    };
+    expect(await reasons()).toEqual(['ServiceNotFound']);
+
+    await cluster.kubectl(['create', 'service', 'clusterip', 'web', '--tcp=80:80']);
+
+    await eventually(async () => {
+      expect(await reasons()).toEqual(['NoEndpoints', 'Resolved', 'ServiceNotFound']);
+    }, patience);
+  }, 60_000);
+
+  it('takes back what it wrote from an Ingress that it serves no longer, and only that', async () => {
+    await cluster.kubectl(['patch', 'ingress', 'other', '-p', '{"spec":{"ingressClassName":"elsewhere"}}']);
+
+    await eventually(async () => expect((await ingress('other')).status).toEqual({ loadBalancer: {} }), {
+      within: 40_000,
+    });
+
+    await cluster.kubectl([
+      ...['patch', 'ingress', 'web', '--subresource=status', '--type=merge', '-p'],
+      '{"status":{"loadBalancer":{"ingress":[{"ip":"198.51.100.1"}]}}}',
+    ]);
+    await cluster.kubectl(['patch', 'ingress', 'web', '-p', '{"spec":{"ingressClassName":"elsewhere"}}']);
+    await apply(ingressManifest('default', 'last', { hosts: { 'last.test': 'web:80' } }));
+    await eventually(async () => {
+      expect((await ingress('last')).status).toEqual(published({ ip: '192.0.2.20' }));
+    }, patience);
+    expect((await ingress('web')).status).toEqual(published({ ip: '198.51.100.1' }));
+  }, 90_000);
+
+  it('goes on with the other replica when the leader is killed', async () => {
+    const [leader] = await leaders();
+    const heir = replicas.find((replica) => replica !== leader);
+    if (leader === undefined || heir === undefined) throw new Error('nobody leads');
+    await eventually(
+      async () => expect(await eventVersions()).toContainEqual(expect.stringMatching(/^last\./)),
+      patience,
+    );
+    const events = await eventVersions();
+
+    const killed = performance.now();
+    leader.process.signal('SIGKILL');
+    await leader.process.exited;
+    await setBalancer('edge', [{ ip: '192.0.2.30' }]);
+    await eventually(async () => {
+      expect((await ingress('last')).status).toEqual(published({ ip: '192.0.2.30' }));
+    }, patience);
+
+    process.stdout.write(`kill -9: the other replica wrote after ${Math.round(performance.now() - killed)} ms\n`);
+    expect(await leaders()).toEqual([heir]);
+    // It knows by their names which Events the other has written.
+    await eventually(async () => expect(await ask(heir, '/debug/status')).toContain('"events": 0'), patience);
+    expect(await eventVersions()).toEqual(events);
+  }, 60_000);
+
+  it('hands over at once when the leader is told to end', async () => {
+    const [leader] = await leaders();
+    if (leader === undefined) throw new Error('nobody leads');
+    replicas = [...replicas.filter(({ process }) => process.isRunning()), await start('replica-c', cluster.kubeconfig)];
+    const stopped = performance.now();
+    expect(await leader.process.stop()).toEqual({ code: 0, signal: undefined });
+
+    await eventually(async () => expect((await leaders()).map(({ name }) => name)).toEqual(['replica-c']), patience);
+    process.stdout.write(`SIGTERM: another replica leads after ${Math.round(performance.now() - stopped)} ms\n`);
+  }, 60_000);
+
+  function sum(numbers: readonly number[]): number {
+    return numbers.reduce((total, each) => total + each, 0);
+  }
+
+  async function eventVersions(): Promise<readonly string[]> {
+    const path = '{range .items[*]}{.metadata.name} {.metadata.resourceVersion}{"\\n"}{end}';
+    return (await cluster.kubectl(['get', 'events', '-o', `jsonpath=${path}`])).trim().split('\n').toSorted();
+  }
+});
+
+function balancer(name: string): Manifest {
+  const spec = { type: 'LoadBalancer', ports: [{ port: 80 }], allocateLoadBalancerNodePorts: false };
+  const manifest = { apiVersion: 'v1', kind: 'Service', metadata: { name }, spec };
+  return manifest;
+}
