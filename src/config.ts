@@ -15,7 +15,7 @@ import {
   type HostPort,
   type NamespacedName,
 } from './setting.ts';
-import { readStatus, type StatusConfig, statusFlags } from './status-config.ts';
+import { givenStatusFlag, readStatus, type StatusConfig } from './status-config.ts';
 
 /** Flags and environment become one frozen Config here; nothing else reads process.env. */
 
@@ -132,8 +132,7 @@ function readSource(settings: Settings, environment: Environment): SourceConfig 
       throw new UsageError('--dir and --kubeconfig exclude each other: objects come from files or from a cluster');
     }
     if (context !== undefined) refuse(context, 'needs a kubeconfig', 'leave it out with --dir');
-    const status = statusFlags.map((name) => settings.find(name)).find((setting) => setting !== undefined);
-    const clusterOnly = namespace ?? status;
+    const clusterOnly = namespace ?? givenStatusFlag(settings);
     if (clusterOnly !== undefined) refuse(clusterOnly, 'needs a cluster', 'leave it out with --dir');
     return { kind: 'directory', paths };
   }

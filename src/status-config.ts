@@ -37,7 +37,7 @@ type AddressConfig =
   | { readonly kind: 'nodes'; readonly selector: string };
 
 /** Those that mean nothing without a cluster. */
-export const statusFlags = [
+const statusFlags = [
   'publish-service',
   'publish-status-address',
   'publish-envoy-nodes',
@@ -73,6 +73,12 @@ export function readStatus(settings: Settings, environment: Environment): Status
       identity: podName === '' ? `${hostname()}_${process.pid}` : podName,
     },
   };
+}
+
+/** The first of the flags here that was given, if any. */
+export function givenStatusFlag(settings: Settings): Setting | undefined {
+  const given = statusFlags.map((name) => settings.many(name, (setting) => setting)[0] ?? settings.find(name));
+  return given.find((setting) => setting !== undefined);
 }
 
 function readAddresses(settings: Settings): AddressConfig | undefined {

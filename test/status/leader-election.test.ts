@@ -143,7 +143,7 @@ describe('LeaderElection', () => {
     expect(a.events.map(({ kind }) => kind)).toContain('following');
     a.network = healthy;
     b.ending.abort();
-    await clock.advance(5_000);
+    await clock.advance(1.2 * limits.renewMs + 10);
     expect(leadersOf([a, b])).toEqual(['a']);
     await end(clock, [a, b]);
   });
