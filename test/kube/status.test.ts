@@ -1,6 +1,7 @@
 /** What a cluster gets to see of Sluice: addresses and Events, written by one of two replicas, with a real API server. */
+import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { type Addresses, freeAddresses } from '../support/control-plane-process.ts';
+import { type Addresses, freeAddresses, warningsOf } from '../support/control-plane-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { httpRequest } from '../support/http-request.ts';
 import { type KubeCluster, startKubeCluster } from '../support/kube-cluster.ts';
@@ -11,6 +12,27 @@ import { describeWithKubernetes } from '../support/tools.ts';
 
 const patience = { within: 20_000, every: 100 };
 const leaseSeconds = 6;
+const toService = ['--publish-service', 'default/edge'];
+
+const readingRights = [
+  { apiGroups: ['networking.k8s.io'], resources: ['ingresses', 'ingressclasses'], verbs: ['list', 'watch'] },
+  { apiGroups: [''], resources: ['services', 'secrets'], verbs: ['list', 'watch'] },
+  { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
+];
+
+/** As docs/status.md has them. */
+const documentedRights = [
+  { apiGroups: ['networking.k8s.io'], resources: ['ingresses/status'], verbs: ['patch'] },
+  { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
+  {
+    apiGroups: ['coordination.k8s.io'],
+    resources: ['leases'],
+    resourceNames: ['sluice-leader'],
+    verbs: ['get', 'update'],
+  },
+  { apiGroups: [''], resources: ['services'], resourceNames: ['edge'], verbs: ['get'] },
+];
 
 interface Replica {
   readonly name: string;
@@ -42,15 +64,14 @@ describeWithKubernetes('what Sluice writes into a cluster', () => {
     await cluster.kubectl(['patch', 'service', name, '--subresource=status', '--type=merge', '-p', patch]);
   }
 
-  async function start(name: string, kubeconfig: string, flags: readonly string[] = []): Promise<Replica> {
+  async function start(name: string, kubeconfig: string, flags: readonly string[] = toService): Promise<Replica> {
     const addresses = await freeAddresses();
     const process = await startSluice(
       [
         'serve',
         ...['--kubeconfig', kubeconfig, '--log-format', 'json'],
         ...['--xds-address', addresses.xds, '--admin-address', `127.0.0.1:${addresses.adminPort}`],
-        ...['--publish-service', 'default/edge', '--status-update-interval', '1s'],
-        ...['--election-ttl', `${leaseSeconds}s`],
+        ...['--status-update-interval', '1s', '--election-ttl', `${leaseSeconds}s`],
         ...flags,
       ],
       { env: { POD_NAME: name } },
@@ -223,6 +244,93 @@ describeWithKubernetes('what Sluice writes into a cluster', () => {
     process.stdout.write(`SIGTERM: another replica leads after ${Math.round(performance.now() - stopped)} ms\n`);
   }, 60_000);
 
+  it('publishes the addresses of the nodes on which Envoys are ready', async () => {
+    await cluster.kubectl(['create', 'namespace', 'edge']);
+    await Promise.all([
+      addEnvoy('node-a', [{ type: 'InternalIP', address: '10.0.0.1' }], 'True'),
+      addEnvoy('node-b', [{ type: 'ExternalIP', address: '203.0.113.2' }], 'True'),
+      addEnvoy('node-c', [{ type: 'ExternalIP', address: '203.0.113.3' }], 'False'),
+    ]);
+    await Promise.all(replicas.map(({ process }) => process.stop()));
+    const flags = ['--publish-envoy-nodes', 'app=envoy', '--leader-election-namespace', 'edge'];
+    replicas = [await start('replica-d', cluster.kubeconfig, flags)];
+
+    await eventually(async () => {
+      expect((await ingress('last')).status).toEqual(published({ ip: '10.0.0.1' }, { ip: '203.0.113.2' }));
+    }, patience);
+  }, 60_000);
+
+  it('writes with exactly the rights that the documentation lists', async () => {
+    await Promise.all(replicas.map(({ process }) => process.stop()));
+    await cluster.kubectl(['delete', 'lease', 'sluice-leader']);
+    const kubeconfig = await account('writer', documentedRights);
+    replicas = [await start('replica-e', kubeconfig, toService)];
+    await apply(ingressManifest('default', 'granted', { hosts: { 'granted.test': 'missing:80' } }));
+
+    await eventually(async () => {
+      expect((await ingress('granted')).status).toEqual(published({ ip: '192.0.2.30' }));
+      expect(await cluster.kubectl(['describe', 'ingress', 'granted'])).toContain('ServiceNotFound');
+    }, patience);
+    expect(warningsOf(only(replicas).process)).toEqual([]);
+  }, 60_000);
+
+  it('routes without any right to write, and says once which are missing', async () => {
+    await Promise.all(replicas.map(({ process }) => process.stop()));
+    const kubeconfig = await account('reader', []);
+    replicas = [
+      await start('replica-f', kubeconfig, ['--publish-status-address', '192.0.2.99', '--disable-leader-election']),
+    ];
+    const replica = only(replicas);
+    await eventually(() => {
+      expect(warningsOf(replica.process).toSorted()).toEqual([
+        expect.stringMatching(/write Events: grant the verbs create and patch on events .*forbidden/),
+        expect.stringMatching(/write the status of Ingresses: grant the verb patch on ingresses\/status .*forbidden/),
+      ]);
+    }, patience);
+    await apply(ingressManifest('default', 'routed', { hosts: { 'routed.test': 'missing:80' } }));
+    await eventually(async () => {
+      expect(await ask(replica, '/debug/resources')).toContain('routed.test');
+    }, patience);
+    expect(warningsOf(replica.process)).toHaveLength(2);
+
+    const follower = await start('replica-g', kubeconfig, toService);
+    await follower.process.waitForOutput(
+      /write the Lease of the leader: grant the verbs get, create and update/,
+      patience,
+    );
+    await follower.process.stop();
+  }, 60_000);
+
+  /** A ready or unready Envoy on a node of its own. */
+  async function addEnvoy(node: string, addresses: readonly object[], ready: string): Promise<void> {
+    const spec = { nodeName: node, containers: [{ name: 'envoy', image: 'envoy' }] };
+    const metadata = { namespace: 'edge', name: `envoy-${node}`, labels: { app: 'envoy' } };
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec };
+    await apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: node } }, pod);
+    const patch = async (status: object, ...object: readonly string[]): Promise<void> => {
+      const text = JSON.stringify({ status });
+      await cluster.kubectl(['patch', ...object, '--subresource=status', '--type=merge', '-p', text]);
+    };
+    await patch({ addresses }, 'node', node);
+    await patch({ conditions: [{ type: 'Ready', status: ready }] }, 'pod', metadata.name, '-n', 'edge');
+  }
+
+  /** A kubeconfig with the token of a service account that may read what Sluice reads, and no more than the rules say. */
+  async function account(name: string, rules: readonly object[]): Promise<string> {
+    const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name } };
+    const withRules = { ...role, rules: [...readingRights, ...rules] };
+    await cluster.kubectl(['create', 'serviceaccount', name]);
+    await apply(withRules);
+    await cluster.kubectl([
+      ...['create', 'clusterrolebinding', name, `--clusterrole=${name}`, `--serviceaccount=default:${name}`],
+    ]);
+    const token = (await cluster.kubectl(['create', 'token', name])).trim();
+    const config: { users: { user: object }[] } = JSON.parse(await readFile(cluster.kubeconfig, 'utf8'));
+    const file = `${cluster.kubeconfig}-${name}`;
+    await writeFile(file, JSON.stringify({ ...config, users: [{ name: 'administrator', user: { token } }] }));
+    return file;
+  }
+
   function sum(numbers: readonly number[]): number {
     return numbers.reduce((total, each) => total + each, 0);
   }
@@ -237,4 +345,10 @@ function balancer(name: string): Manifest {
   const spec = { type: 'LoadBalancer', ports: [{ port: 80 }], allocateLoadBalancerNodePorts: false };
   const manifest = { apiVersion: 'v1', kind: 'Service', metadata: { name }, spec };
   return manifest;
+}
+
+function only<T>(items: readonly T[]): T {
+  const [item] = items;
+  if (item === undefined || items.length > 1) throw new Error(`there are ${items.length}, not one`);
+  return item;
 }
