@@ -59,8 +59,8 @@ describeWithKubernetes('what Sluice writes into a cluster', () => {
     await cluster.kubectl(['apply', '-f', '-'], manifestText(...items));
   }
 
-  async function setBalancer(name: string, ingress: readonly object[]): Promise<void> {
-    const patch = JSON.stringify({ status: { loadBalancer: { ingress } } });
+  async function setBalancer(name: string, addresses: readonly object[]): Promise<void> {
+    const patch = JSON.stringify({ status: published(...addresses) });
     await cluster.kubectl(['patch', 'service', name, '--subresource=status', '--type=merge', '-p', patch]);
   }
 
@@ -69,9 +69,18 @@ describeWithKubernetes('what Sluice writes into a cluster', () => {
     const process = await startSluice(
       [
         'serve',
-        ...['--kubeconfig', kubeconfig, '--log-format', 'json'],
-        ...['--xds-address', addresses.xds, '--admin-address', `127.0.0.1:${addresses.adminPort}`],
-        ...['--status-update-interval', '1s', '--election-ttl', `${leaseSeconds}s`],
+        '--kubeconfig',
+        kubeconfig,
+        '--log-format',
+        'json',
+        '--xds-address',
+        addresses.xds,
+        '--admin-address',
+        `127.0.0.1:${addresses.adminPort}`,
+        '--status-update-interval',
+        '1s',
+        '--election-ttl',
+        `${leaseSeconds}s`,
         ...flags,
       ],
       { env: { POD_NAME: name } },
@@ -125,7 +134,7 @@ describeWithKubernetes('what Sluice writes into a cluster', () => {
     const [leader] = await leaders();
     expect(await leaders()).toHaveLength(1);
     const counts = await Promise.all(replicas.map((replica) => writes(replica, 'ingresses/status')));
-    expect(counts.toSorted()).toEqual([0, 1]);
+    expect(counts.toSorted((a, b) => a - b)).toEqual([0, 1]);
     expect(await cluster.kubectl(['get', 'lease', 'sluice-leader', '-o', 'jsonpath={.spec.holderIdentity}'])).toBe(
       leader?.name,
     );
@@ -175,8 +184,12 @@ describeWithKubernetes('what Sluice writes into a cluster', () => {
   it('tells that a problem is solved, and does not tell it twice', async () => {
     const reasons = async (): Promise<readonly string[]> => {
       const list = await cluster.kubectl([
-        ...['get', 'events', '--field-selector', 'involvedObject.kind=Ingress,involvedObject.name=web'],
-        ...['-o', 'jsonpath={range .items[*]}{.reason}{"\\n"}{end}'],
+        'get',
+        'events',
+        '--field-selector',
+        'involvedObject.kind=Ingress,involvedObject.name=web',
+        '-o',
+        'jsonpath={range .items[*]}{.reason}{"\\n"}{end}',
       ]);
       return list.trim().split('\n').toSorted();
     };
@@ -197,7 +210,12 @@ describeWithKubernetes('what Sluice writes into a cluster', () => {
     });
 
     await cluster.kubectl([
-      ...['patch', 'ingress', 'web', '--subresource=status', '--type=merge', '-p'],
+      'patch',
+      'ingress',
+      'web',
+      '--subresource=status',
+      '--type=merge',
+      '-p',
       '{"status":{"loadBalancer":{"ingress":[{"ip":"198.51.100.1"}]}}}',
     ]);
     await cluster.kubectl(['patch', 'ingress', 'web', '-p', '{"spec":{"ingressClassName":"elsewhere"}}']);
@@ -322,7 +340,11 @@ describeWithKubernetes('what Sluice writes into a cluster', () => {
     await cluster.kubectl(['create', 'serviceaccount', name]);
     await apply(withRules);
     await cluster.kubectl([
-      ...['create', 'clusterrolebinding', name, `--clusterrole=${name}`, `--serviceaccount=default:${name}`],
+      'create',
+      'clusterrolebinding',
+      name,
+      `--clusterrole=${name}`,
+      `--serviceaccount=default:${name}`,
     ]);
     const token = (await cluster.kubectl(['create', 'token', name])).trim();
     const config: { users: { user: object }[] } = JSON.parse(await readFile(cluster.kubeconfig, 'utf8'));

@@ -25,7 +25,13 @@ const settings: ReporterSettings = {
 interface Write {
   readonly method: string;
   readonly path: string;
-  readonly sent: unknown;
+  readonly sent: Sent;
+}
+
+interface Sent {
+  readonly reason?: string;
+  readonly note?: string;
+  readonly series?: { readonly count: number };
 }
 
 function setUp(more: Partial<ReporterSettings> = {}) {
@@ -39,7 +45,8 @@ function setUp(more: Partial<ReporterSettings> = {}) {
   const call = async ({ method = 'GET', path, body, silenceMs }: ApiRequest): Promise<unknown> => {
     if (method === 'GET' && path.includes('fieldSelector')) return { items: [{ metadata: { uid: 'uid-1' } }] };
     if (method === 'GET') return store.serve({ path, silenceMs });
-    writes.push({ method, path, sent: body && JSON.parse(body.text) });
+    const sent: Sent = JSON.parse(body?.text ?? '{}');
+    writes.push({ method, path, sent });
     const status = world.refusal(path);
     if (status !== 0) throw new ApiFailure(`HTTP ${status}`, { status });
     if (path.includes('/events') && body !== undefined) return store.serve({ method, path, body, silenceMs });
@@ -56,7 +63,14 @@ function setUp(more: Partial<ReporterSettings> = {}) {
     timing: clock.timing(),
   });
   return {
-    ...{ clock, store, writes, ours, problems, lines, world, reporter },
+    clock,
+    store,
+    writes,
+    ours,
+    problems,
+    lines,
+    world,
+    reporter,
     take: () => writes.splice(0),
     note: (...changes: readonly ObjectChange[]) => {
       reporter.note(changes);
@@ -180,12 +194,9 @@ describe('the status of Ingresses', () => {
 
 describe('Events', () => {
   const quiet = { addresses: { kind: 'fixed', addresses: [] } } as const;
+  /** The method, and the reason or how often it has been so. */
   const notes = (writes: readonly Write[]) =>
-    writes.map(({ method, sent }) => [
-      method,
-      (sent as { reason?: string; series?: { count: number } }).reason ??
-        (sent as { series?: { count: number } }).series?.count,
-    ]); // the test wrote them
+    writes.map(({ method, sent: { reason, series } }) => [method, reason ?? series?.count]);
 
   it('say the field, what is wrong and how to fix it, on the object', async () => {
     const { clock, problems, note, writes } = setUp(quiet);
@@ -222,7 +233,7 @@ describe('Events', () => {
     problems.push(problem('web', 'ä€😀'.repeat(500)));
     note();
     await clock.advance(10_000);
-    const { note: text } = writes[0]?.sent as { readonly note: string }; // the test's own writer made it
+    const text = writes[0]?.sent.note ?? '';
     expect(Buffer.byteLength(text)).toBeLessThanOrEqual(1_024);
     expect(Buffer.byteLength(text)).toBeGreaterThan(1_010);
     expect(text).not.toContain('\uFFFD');
