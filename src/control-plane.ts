@@ -20,6 +20,7 @@ import type { Source, SourceEvent } from './source/source.ts';
 import { Translation } from './translation/translation.ts';
 import { observeStreams } from './stream-log.ts';
 import { XdsServer } from './xds/server.ts';
+import type { ResourceChange } from './xds/view.ts';
 
 export interface ControlPlane {
   /** The ports that were bound. */
@@ -63,11 +64,7 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
   const published$ = new Subject<Publication>();
   const problemLog = new ProblemLog(log);
   let problemChanges = 0;
-  const commits = new CommitLoop(translation, (changes, since) => {
-    const allProblemChanges = translation.problemChanges + sourceProblems.changes;
-    if (allProblemChanges !== problemChanges) problemLog.note(view.problems());
-    reporter?.commit(translation.takeTouchedIngresses(), allProblemChanges !== problemChanges);
-    problemChanges = allProblemChanges;
+  const publish = (changes: readonly ResourceChange[], since: number): void => {
     if (changes.length === 0 && server.store.sequence > 0) return;
     server.publish(changes);
     const { sequence } = server.store;
@@ -77,6 +74,15 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
     for (const [table, entries] of translation.takeRecomputed()) metrics.recomputed(table, entries);
     log.info({ sequence, changed: changed.length, removed: removed.length }, 'published');
     published$.next({ sequence, changed, removed });
+  };
+  const commits = new CommitLoop(translation, (changes, since) => {
+    const allProblemChanges = translation.problemChanges + sourceProblems.changes;
+    const haveProblemsChanged = allProblemChanges !== problemChanges;
+    if (haveProblemsChanged) problemLog.note(view.problems());
+    problemChanges = allProblemChanges;
+    publish(changes, since);
+    const touched = translation.takeTouchedIngresses();
+    reporter?.commit(touched, haveProblemsChanged);
   });
   let isSynced = false;
 

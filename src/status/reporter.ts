@@ -101,8 +101,12 @@ export class Reporter {
     const noted = this.#noted;
     this.#noted = new Set();
     this.#running ??= this.#run().catch((error: unknown) => this.#fail(error));
-    this.#statuses?.touch(new Set([...noted, ...touched]));
-    if (haveProblemsChanged) this.#events?.change();
+    try {
+      this.#statuses?.touch(new Set([...noted, ...touched]));
+      if (haveProblemsChanged) this.#events?.change();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   summary(): ReporterSummary {
