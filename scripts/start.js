@@ -30,7 +30,7 @@ function say(line) {
 async function main(args) {
   installDependencies(root, say);
   buildWhenStale();
-  const { run } = await import('../dist/cli/program.js');
+  const { run } = await import('../dist/program.js');
   const start = (/** @type {readonly string[]} */ flags, /** @type {(addresses: Addresses) => void} */ whenReady) =>
     run(['up', ...flags], process.env, whenReady);
 
@@ -53,7 +53,7 @@ async function main(args) {
 /** Builds unless a finished build is newer than everything that it is made from. */
 function buildWhenStale() {
   const stamp = join(root, 'dist', '.built');
-  const inputs = ['src', 'proto', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
+  const inputs = ['src', 'proto', 'package.json', 'package-lock.json', 'tsconfig.json', 'scripts/build.js'];
   const newest = Math.max(...inputs.map((input) => newestChange(join(root, input))));
   if (existsSync(stamp) && statSync(stamp).mtimeMs > newest) return;
   say('building (npm run build; a few seconds)');

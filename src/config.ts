@@ -204,11 +204,11 @@ function readDefaults(settings: Settings): Config['defaults'] {
 }
 
 function readSettle(settings: Settings): Config['settle'] {
-  const quietMs = settings.one('settle-quiet', parseDuration) ?? 10;
+  const quietMs = settings.one('settle-quiet', parseDuration) ?? 1;
   const maxMs = settings.one('settle-max', parseDuration) ?? 100;
   if (quietMs > maxMs) {
     throw new UsageError(
-      `--settle-quiet is ${quietMs}ms and --settle-max is ${maxMs}ms: the quiet period must not be the longer one`,
+      `--settle-quiet is ${quietMs}ms and --settle-max is ${maxMs}ms: the shortest wait must not be the longer one`,
     );
   }
   return { quietMs, maxMs };

@@ -1,10 +1,11 @@
 /** The whole wiring on one page: source, settle, translate, publish, and what can be seen of it from outside. */
+import { setImmediate } from 'node:timers/promises';
 import { Subject, map } from 'rxjs';
 import type { Observable, Subscription } from 'rxjs';
 import type { AdminView } from './admin/admin-view.ts';
 import { createMetrics } from './admin/metrics.ts';
 import { startAdminServer } from './admin/server.ts';
-import { CommitLoop } from './commit-loop.ts';
+import { commitInSlices } from './commit.ts';
 import type { Config, SourceConfig } from './config.ts';
 import { controlPlaneView } from './control-plane-view.ts';
 import type { Logger } from './log.ts';
@@ -65,28 +66,28 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
   const problemLog = new ProblemLog(log);
   let problemChanges = 0;
   const publish = (changes: readonly ResourceChange[], since: number): void => {
+    for (const [table, entries] of translation.takeRecomputed()) metrics.recomputed(table, entries);
     if (changes.length === 0 && server.store.sequence > 0) return;
     server.publish(changes);
     const { sequence } = server.store;
     const changed = changes.filter(({ resource }) => resource !== undefined);
     const removed = changes.filter(({ resource }) => resource === undefined);
     metrics.published((performance.now() - since) / 1_000);
-    for (const [table, entries] of translation.takeRecomputed()) metrics.recomputed(table, entries);
     log.info({ sequence, changed: changed.length, removed: removed.length }, 'published');
     published$.next({ sequence, changed, removed });
   };
-  const commits = new CommitLoop(translation, (changes, since) => {
+  const conclude = (changes: readonly ResourceChange[], since: number): void => {
     const allProblemChanges = translation.problemChanges + sourceProblems.changes;
     const haveProblemsChanged = allProblemChanges !== problemChanges;
     if (haveProblemsChanged) problemLog.note(view.problems());
     problemChanges = allProblemChanges;
     publish(changes, since);
-    const touched = translation.takeTouchedIngresses();
-    reporter?.commit(touched, haveProblemsChanged);
-  });
+    reporter?.commit(translation.takeTouchedIngresses(), haveProblemsChanged);
+  };
   let isSynced = false;
 
-  const take = (events: readonly Stamped[]): void => {
+  const stopping = new AbortController();
+  const take = async (events: readonly Stamped[]): Promise<void> => {
     for (const { event } of events) {
       if (event.kind === 'changes') {
         translation.update(event.changes);
@@ -95,7 +96,12 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
       else isSynced = true;
     }
     // What has not been read in full must not be served: what it lacks, Envoys would delete.
-    if (isSynced) commits.request(events[0]?.at ?? performance.now());
+    if (!isSynced) return;
+    const changes = await commitInSlices(translation, stopping.signal);
+    if (changes === undefined || stopping.signal.aborted) return;
+    conclude(changes, events[0]?.at ?? performance.now());
+    // The streams send now; how long that takes is part of what the publication costs.
+    await setImmediate();
   };
 
   const xdsPort = await server.start();
@@ -106,9 +112,9 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
   const reading: Subscription = source.events$
     .pipe(
       map((event): Stamped => ({ event, at: performance.now() })),
-      settle(config.settle),
+      settle(config.settle, take),
     )
-    .subscribe(take);
+    .subscribe();
 
   return {
     xdsPort,
@@ -116,8 +122,8 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
     view,
     published$,
     stop: async () => {
+      stopping.abort();
       reading.unsubscribe();
-      await commits.stop();
       published$.complete();
       await Promise.all([server.stop(), admin.stop(), reporter?.stop()]);
     },

@@ -95,8 +95,11 @@ const addresses = [
 ];
 
 const settle = [
-  flag('--settle-quiet <duration>', 'how long a burst of changes must pause before it is published; default: 10ms'),
-  flag('--settle-max <duration>', 'how long a burst may hold back its changes at most; default: 100ms'),
+  flag(
+    '--settle-quiet <duration>',
+    'how long changes are gathered after a publication at least; it grows with what one costs; default: 1ms',
+  ),
+  flag('--settle-max <duration>', 'how long a change is held back to be gathered at most; default: 100ms'),
 ];
 
 const logging = (level: string) => [

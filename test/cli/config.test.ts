@@ -29,7 +29,7 @@ describe('configuration', () => {
       admin: { host: '127.0.0.1', port: 18_001 },
       listen: { address: '0.0.0.0', httpPort: 8080, httpsPort: 8443 },
       defaults: {},
-      settle: { quietMs: 10, maxMs: 100 },
+      settle: { quietMs: 1, maxMs: 100 },
       log: { level: 'info', format: 'json' },
     });
   });
@@ -158,7 +158,7 @@ describe('configuration', () => {
     [{ settleQuiet: '10' }, '--settle-quiet "10" is not a duration: write it like 10ms, 1.5s or 1m'],
     [
       { settleQuiet: '1s' },
-      '--settle-quiet is 1000ms and --settle-max is 100ms: the quiet period must not be the longer one',
+      '--settle-quiet is 1000ms and --settle-max is 100ms: the shortest wait must not be the longer one',
     ],
     [{ logLevel: 'loud' }, '--log-level "loud" is not known: choose one of trace, debug, info, warn, error'],
     [{ logFormat: 'xml' }, '--log-format "xml" is not known: choose one of json, pretty'],
