@@ -39,6 +39,8 @@ export const problemReasons = {
   CertificateNotFound: 'The Secret of a TLS entry does not exist; its hosts have no certificate of their own.',
   InvalidCertificate: 'The Secret of a TLS entry holds no usable certificate and key; it is not sent to any Envoy.',
   CertificateConflict: 'Another, older Ingress names a different Secret for the same host; the older one is served.',
+  InternalError:
+    'Sluice itself fails at what the object asks for, which is a bug; the last good form of what failed stays.',
 } as const;
 
 export type ProblemReason = keyof typeof problemReasons;

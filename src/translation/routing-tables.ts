@@ -1,6 +1,6 @@
 /** The first half of the translation: tables from Kubernetes objects to the routing model. */
 import type { KubernetesObject, Kind } from '../cluster/kubernetes-object.ts';
-import type { Graph, Input, Look, Table } from '../cluster/table.ts';
+import type { Graph, Input, Table } from '../cluster/table.ts';
 import { resolveBackend, resolveEndpoints } from '../ingress/backend-resolution.ts';
 import type { ResolvedBackend, ResolvedEndpoints } from '../ingress/backend-resolution.ts';
 import { checkCertificate } from '../ingress/certificate-check.ts';
@@ -128,24 +128,24 @@ function certificateTable(
   const hostsOfSecret = graph.group('hosts by Secret', hosts, ({ host }) =>
     host.certificate === undefined ? [] : [host.certificate],
   );
-  const claimants = graph.group('readings by Secret', readings, ({ hosts: own }) => secretsOf(own.values()));
-  return graph.derive('certificates', hostsOfSecret, (key, _hosts, look) =>
-    checkCertificate(key, look(objects.Secret, key), claimOrigins(look, claimants, readings, key)),
-  );
+  const claims = graph.derive('claims of readings', readings, (_key, reading) => claimsBySecret(reading), Object.is);
+  const claimants = graph.group('readings by Secret', claims, (bySecret) => bySecret.keys());
+  return graph.derive('certificates', hostsOfSecret, (key, _hosts, look) => {
+    const own = (look(claimants, key) ?? []).flatMap((reading) => look(claims, reading)?.get(key) ?? []);
+    return checkCertificate(key, look(objects.Secret, key), distinct(own));
+  });
 }
 
-function claimOrigins(
-  look: Look,
-  claimants: Table<readonly string[]>,
-  readings: Table<IngressReading>,
-  secret: string,
-): readonly Origin[] {
-  const own = (look(claimants, secret) ?? []).flatMap((key) => [...(look(readings, key)?.hosts.values() ?? [])]);
-  return distinct(own.flatMap(({ certificate }) => (certificate?.secret === secret ? certificate.origin : [])));
-}
-
-function secretsOf(hosts: Iterable<{ readonly certificate: { readonly secret: string } | undefined }>) {
-  return Array.from(hosts, ({ certificate }) => certificate?.secret).filter((secret) => secret !== undefined);
+/** Who names each Secret; gathered once for each Ingress, which may have thousands of TLS entries. */
+function claimsBySecret({ hosts }: IngressReading): ReadonlyMap<string, readonly Origin[]> | undefined {
+  const bySecret = new Map<string, Origin[]>();
+  for (const { certificate } of hosts.values()) {
+    if (certificate === undefined) continue;
+    const origins = bySecret.get(certificate.secret);
+    if (origins === undefined) bySecret.set(certificate.secret, [certificate.origin]);
+    else origins.push(certificate.origin);
+  }
+  return bySecret.size === 0 ? undefined : bySecret;
 }
 
 function routesByBackend(routes: readonly Route[]): ReadonlyMap<string, readonly Route[]> {

@@ -13,6 +13,7 @@ import { compareProblems } from '../model/problem.ts';
 import type { Problem } from '../model/problem.ts';
 import type { ListenAddress } from '../translate/listener.ts';
 import type { ResourceChange } from '../xds/view.ts';
+import { failureProblems } from './failure-problems.ts';
 import { resourceTables } from './resource-tables.ts';
 import type { ResourceTable } from './resource-tables.ts';
 import { routingTables } from './routing-tables.ts';
@@ -45,6 +46,7 @@ export class Translation {
   readonly #verdicts: Table<Verdict>;
   readonly #problems = new Map<string, readonly Problem[]>();
   #touchedIngresses = new Set<string>();
+  #failures: readonly Problem[] = [];
   #problemChanges = 0;
 
   constructor(options: TranslationOptions) {
@@ -82,7 +84,7 @@ export class Translation {
 
   /** All problems of all objects, sorted. */
   problems(): readonly Problem[] {
-    return [...this.#problems.values()].flat().toSorted(compareProblems);
+    return [...this.#problems.values(), this.#failures].flat().toSorted(compareProblems);
   }
 
   /** Grows when a problem comes, changes or goes. */
@@ -123,10 +125,21 @@ export class Translation {
     for (const table of [this.#objects.Ingress, this.#verdicts]) {
       for (const key of changes.get(table) ?? []) this.#touchedIngresses.add(key);
     }
+    this.#keepFailures();
     return this.#resources.flatMap(({ typeUrl, table, nameOf }) => {
       const keys = [...(changes.get(table) ?? [])].toSorted();
       return keys.map((key) => ({ typeUrl, name: nameOf(key), resource: table.get(key) }));
     });
+  }
+
+  /** What this program fails at is said of the objects that it was computed from. */
+  #keepFailures(): void {
+    const failures = this.#graph.failures();
+    if (failures.length === 0 && this.#failures.length === 0) return;
+    const problems = failures.flatMap((failure) => failureProblems(failure, this.#objects));
+    if (isDeepStrictEqual(problems, this.#failures)) return;
+    this.#failures = problems;
+    this.#problemChanges += 1;
   }
 
   #keepProblems(table: Table<Judged>, changes: Changes): void {

@@ -65,4 +65,65 @@ describe('the translation of hostile objects', () => {
     expect(translation.takeRecomputed().get('backends')).toBe(2_000);
     expect(translation.takeRecomputed().get('routes of hosts by backend') ?? 0).toBeLessThanOrEqual(2);
   });
+
+  it('gathers the claims of each Secret once, however many TLS entries an Ingress has', () => {
+    const tls = Array.from({ length: 5_000 }, (_, index) => ({ hosts: [`h${index}.test`], secretName: `s${index}` }));
+    const translation = new Translation(translationOptions);
+    translation.update([ingressClass(), ingress('i', { hosts: {}, tls })].map(applied));
+    translation.commit();
+    expect(translation.problems()).toHaveLength(5_000);
+    const counts = translation.takeRecomputed();
+    expect({ claims: counts.get('claims of readings'), certificates: counts.get('certificates') }).toEqual({
+      claims: 2,
+      certificates: 5_000,
+    });
+  });
+});
+
+describe('a mistake of the program', () => {
+  /** An Ingress that nobody can read the rules of. */
+  function broken(name: string): KubernetesObject {
+    const object = ingress(name, { hosts: {} });
+    const spec = {
+      tls: [],
+      ingressClassName: 'sluice',
+      get rules(): never {
+        throw new Error('no such rule');
+      },
+    };
+    return { ...object, spec };
+  }
+
+  it('is a problem of the object that it happens with, and everything else goes on', () => {
+    const translation = new Translation(translationOptions);
+    translation.update(
+      [ingressClass(), broken('bad'), ingress('good', { hosts: { 'a.test': { '/': 's:80' } } })].map(applied),
+    );
+    expect(translation.commit().map(({ name }) => name)).toContain('http/a.test');
+    expect(translation.problems()).toContainEqual({
+      object: { kind: 'Ingress', namespace: 'default', name: 'bad' },
+      field: '',
+      severity: 'error',
+      reason: 'InternalError',
+      message: '"default/bad" of the table "Ingress verdicts" cannot be computed: no such rule',
+      fix: 'report it as a bug with this object; until then, try to write the object in another way',
+    });
+  });
+
+  it('leaves the last good form in use, and is over when the object changes', () => {
+    const translation = new Translation(translationOptions);
+    const good = ingress('i', { hosts: { 'a.test': { '/': 's:80' } } });
+    translation.update([ingressClass(), good].map(applied));
+    translation.commit();
+    const changes = translation.problemChanges;
+    translation.update([applied(broken('i'))]);
+    expect(translation.commit()).toEqual([]);
+    expect(translation.problems().map(({ reason }) => reason)).toContain('InternalError');
+    expect(translation.problemChanges).toBeGreaterThan(changes);
+    translation.update([applied(ingress('i', { hosts: { 'b.test': { '/': 's:80' } } }))]);
+    expect(translation.commit().map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['http/a.test', 'http/b.test']),
+    );
+    expect(translation.problems().map(({ reason }) => reason)).not.toContain('InternalError');
+  });
 });

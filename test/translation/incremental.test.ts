@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { KubernetesObject } from '../../src/cluster/kubernetes-object.ts';
 import { Translation } from '../../src/translation/translation.ts';
@@ -53,16 +53,18 @@ const anyObject: fc.Arbitrary<KubernetesObject> = fc.oneof(
   fc
     .record({
       name: fc.constantFrom('s1', 's2'),
-      of: fc.constantFrom('web', 'api'),
+      of: fc.constantFrom('web', 'api', 'gone', ''),
+      port: fc.constantFrom('http', 'other'),
+      number: fc.constantFrom(8080, 9090),
       addresses: fc.subarray(['10.0.0.1', '10.0.0.2', '10.0.0.3']),
     })
-    .map(({ name, of, addresses }) => endpointSlice(name, of, { http: 8080 }, addresses)),
+    .map(({ name, of, port, number, addresses }) => endpointSlice(name, of, { [port]: number }, addresses)),
   fc
     .record({ name: fc.constantFrom('first', 'second'), certificate: fc.nat(1), key: fc.nat(1) })
     .map(({ name, ...pick }) => tlsSecret(name, pairs[pick.certificate]?.cert ?? '', pairs[pick.key]?.key ?? '')),
   fc
-    .record({ ours: fc.boolean(), byDefault: fc.boolean() })
-    .map(({ ours, byDefault }) => ingressClass('sluice', ours ? 'sluice.dev/ingress-controller' : 'else', byDefault)),
+    .record({ name: fc.constantFrom('sluice', 'other'), ours: fc.boolean(), byDefault: fc.boolean() })
+    .map(({ name, ours, byDefault }) => ingressClass(name, ours ? 'sluice.dev/ingress-controller' : 'else', byDefault)),
 );
 const anyEdit: fc.Arbitrary<ObjectUpdate> = fc
   .record({ object: anyObject, isDeleted: fc.boolean() })
@@ -96,39 +98,73 @@ describe('Translation', () => {
     );
   });
 
-  describe('with a thousand Ingresses', () => {
-    function large(): Translation {
-      const translation = new Translation(translationOptions);
-      const objects = Array.from({ length: 1_000 }, (_, index) => [
+  describe.each([100, 10_000])('with %d Ingresses', (size) => {
+    const pair = certificate({ names: ['tls.test'] });
+    const other = certificate({ names: ['tls.test'] });
+    let translation = new Translation(translationOptions);
+
+    beforeAll(() => {
+      translation = new Translation(translationOptions);
+      const objects = Array.from({ length: size }, (_, index) => [
         ingress(`i${index}`, { hosts: { [`h${index}.test`]: { '/': `s${index}:80` } } }),
         service(`s${index}`, { http: 80 }),
         endpointSlice(`s${index}-1`, `s${index}`, { http: 8080 }, ['10.0.0.1']),
       ]);
-      translation.update([ingressClass(), ...objects.flat()].map(applied));
+      const tls = [{ hosts: ['tls.test'], secretName: 'pair' }];
+      const secure = ingress('secure', { hosts: { 'tls.test': { '/': 's1:80' } }, tls });
+      translation.update(
+        [ingressClass(), ...objects.flat(), secure, tlsSecret('pair', pair.cert, pair.key)].map(applied),
+      );
       translation.commit();
       translation.takeRecomputed();
-      return translation;
+    }, 30_000);
+
+    /** What an edit publishes and computes. */
+    function costOf(...edits: readonly ObjectUpdate[]) {
+      translation.update(edits);
+      const names = translation.commit().map(({ name }) => name);
+      return { names, computed: Object.fromEntries(translation.takeRecomputed()) };
     }
 
     it('computes one load assignment anew when an EndpointSlice changes', () => {
-      const translation = large();
-      translation.update([applied(endpointSlice('s7-1', 's7', { http: 8080 }, ['10.0.0.2']))]);
-      expect(translation.commit().map(({ name }) => name)).toEqual(['default/s7/80']);
-      expect(Object.fromEntries(translation.takeRecomputed())).toEqual({
-        EndpointSlice: 1,
-        endpoints: 1,
-        ClusterLoadAssignment: 1,
-      });
+      const { names, computed } = costOf(applied(endpointSlice('s7-1', 's7', { http: 8080 }, ['10.0.0.2'])));
+      expect(names).toEqual(['default/s7/80']);
+      expect(computed).toEqual({ EndpointSlice: 1, endpoints: 1, ClusterLoadAssignment: 1 });
+    });
+
+    it('computes one group and one load assignment more when an EndpointSlice comes or goes', () => {
+      const second = endpointSlice('s8-2', 's8', { http: 8080 }, ['10.0.0.9']);
+      const once = { EndpointSlice: 1, 'EndpointSlices by Service': 1, endpoints: 1, ClusterLoadAssignment: 1 };
+      expect(costOf(applied(second))).toEqual({ names: ['default/s8/80'], computed: once });
+      expect(costOf(deleted(second))).toEqual({ names: ['default/s8/80'], computed: once });
     });
 
     it('computes one Ingress and its host anew when an Ingress changes', () => {
-      const translation = large();
-      translation.update([applied(ingress('i7', { hosts: { 'h7.test': { '/x': 's7:80' } } }))]);
-      expect(translation.commit().map(({ name }) => name)).toEqual(['http/h7.test']);
-      const total = [...translation.takeRecomputed().values()].reduce((sum, count) => sum + count, 0);
-      expect(total).toBeLessThan(20);
+      const { names, computed } = costOf(applied(ingress('i7', { hosts: { 'h7.test': { '/x': 's7:80' } } })));
+      expect(names).toEqual(['http/h7.test']);
+      expect(Object.values(computed).reduce((sum, count) => sum + count, 0)).toBeLessThan(20);
     });
 
+    it('computes a Secret anew, and no host or listener, when a certificate is renewed', () => {
+      const { names, computed } = costOf(applied(tlsSecret('pair', other.cert, other.key)));
+      expect(names).toEqual(['default/pair']);
+      expect(computed).toEqual({ Secret: 1, certificates: 1, 'TLS Secret': 1, 'usable certificates': 1 });
+    });
+
+    it('computes nothing but the class when a class comes that no Ingress names', () => {
+      const { names, computed } = costOf(applied(ingressClass('unused', 'else')));
+      expect(names).toEqual([]);
+      expect(computed).toEqual({ IngressClass: 1 });
+    });
+
+    it('computes nothing anew when an object is what it was', () => {
+      const { names, computed } = costOf(applied(service('s9', { http: 80 })));
+      expect(names).toEqual([]);
+      expect(computed).toEqual({ Service: 1 });
+    });
+  });
+
+  describe('in steps', () => {
     it('loses no change that comes while a commit is under way', () => {
       const translation = new Translation(translationOptions);
       const [old, latest] = ['/old', '/new'].map((path) => ingress('i', { hosts: { 'h.test': { [path]: 's:80' } } }));
@@ -152,13 +188,6 @@ describe('Translation', () => {
       const readded = new Published().take(translation).resources;
       expect([...readded].every(([name, bytes]) => again.get(name) === bytes)).toBe(true);
       expect([...readded.keys()].some((name) => name.endsWith('http/h.test'))).toBe(true);
-    });
-
-    it('computes nothing anew when an object is what it was', () => {
-      const translation = large();
-      translation.update([applied(ingress('i7', { hosts: { 'h7.test': { '/': 's7:80' } } }))]);
-      expect(translation.commit()).toEqual([]);
-      expect(Object.fromEntries(translation.takeRecomputed())).toEqual({ Ingress: 1 });
     });
   });
 });
