@@ -19,9 +19,11 @@ export class Writer {
     return this.#buffer.length - this.#position;
   }
 
-  /** A copy of what was written. */
+  /** A copy of what was written, from Node's pool: a small buffer of its own would cost more than its content. */
   finish(): Uint8Array {
-    return Uint8Array.prototype.slice.call(this.#buffer, this.#position);
+    const copy = Buffer.allocUnsafe(this.length);
+    this.#buffer.copy(copy, 0, this.#position);
+    return copy;
   }
 
   tag(id: number, wireType: number): void {

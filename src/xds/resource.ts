@@ -1,6 +1,5 @@
 /** One encoded xDS resource. It is encoded once; every stream of both protocol variants is sent the same bytes. */
-import { createHash } from 'node:crypto';
-import protobuf from 'protobufjs/minimal.js';
+import { hash } from 'node:crypto';
 
 export interface Resource {
   readonly typeUrl: string;
@@ -19,32 +18,34 @@ export interface Resource {
   readonly inlineBody: Uint8Array | undefined;
 }
 
-const lengthDelimited = 2;
+/**
+ * Records are cut from slabs of this size: a buffer of its own costs more than most records are long, and Node's own pool
+ * would be kept alive by them together with what else is in it.
+ */
+const slabSize = 16_384;
+let slab = Buffer.allocUnsafeSlow(slabSize);
+let slabUsed = 0;
 
-/** @param body the encoded message */
+/** @param body the encoded message; it is copied */
 export function createResource(typeUrl: string, name: string, body: Uint8Array, inlineBody?: Uint8Array): Resource {
-  const version = hash(body, inlineBody);
-  const any = protobuf.Writer.create()
-    .uint32((1 << 3) | lengthDelimited)
-    .string(typeUrl)
-    .uint32((2 << 3) | lengthDelimited)
-    .bytes(body)
-    .finish();
-  const inner = protobuf.Writer.create()
-    .uint32((3 << 3) | lengthDelimited)
-    .string(name)
-    .uint32((1 << 3) | lengthDelimited)
-    .string(version)
-    .uint32((2 << 3) | lengthDelimited)
-    .bytes(any)
-    .finish();
-  const written = protobuf.Writer.create()
-    .uint32((2 << 3) | lengthDelimited)
-    .bytes(inner)
-    .finish();
-  const record = Buffer.from(written.buffer, written.byteOffset, written.byteLength);
-  const anyOffset = record.length - any.length - varintLength(any.length) - 1;
-  return { typeUrl, name, version, record, anyOffset, bodyOffset: record.length - body.length, inlineBody };
+  const version = versionOf(body, inlineBody);
+  const typeLength = Buffer.byteLength(typeUrl);
+  const nameLength = Buffer.byteLength(name);
+  const anyLength = fieldLength(typeLength) + fieldLength(body.length);
+  const innerLength = fieldLength(nameLength) + fieldLength(version.length) + fieldLength(anyLength);
+  const record = allocate(fieldLength(innerLength));
+  let at = writeHead(record, 0, 2, innerLength);
+  at = writeHead(record, at, 3, nameLength);
+  at += record.write(name, at, nameLength, 'utf8');
+  at = writeHead(record, at, 1, version.length);
+  at += record.write(version, at, version.length, 'latin1');
+  const anyOffset = at;
+  at = writeHead(record, at, 2, anyLength);
+  at = writeHead(record, at, 1, typeLength);
+  at += record.write(typeUrl, at, typeLength, 'utf8');
+  const bodyOffset = writeHead(record, at, 2, body.length);
+  record.set(body, bodyOffset);
+  return { typeUrl, name, version, record, anyOffset, bodyOffset, inlineBody };
 }
 
 /** The encoded message. */
@@ -57,10 +58,34 @@ export function sotwRecordOf(resource: Resource): Buffer {
   return resource.record.subarray(resource.anyOffset);
 }
 
-function hash(body: Uint8Array, inlineBody: Uint8Array | undefined): string {
-  const digest = createHash('sha256').update(body);
-  if (inlineBody !== undefined) digest.update(inlineBody);
-  return digest.digest('hex').slice(0, 16);
+function versionOf(body: Uint8Array, inlineBody: Uint8Array | undefined): string {
+  const content = inlineBody === undefined ? body : Buffer.concat([body, inlineBody]);
+  return hash('sha256', content, 'buffer').toString('hex', 0, 8);
+}
+
+function allocate(size: number): Buffer {
+  if (size > slabSize / 4) return Buffer.allocUnsafeSlow(size);
+  if (slabUsed + size > slabSize) {
+    slab = Buffer.allocUnsafeSlow(slabSize);
+    slabUsed = 0;
+  }
+  slabUsed += size;
+  return slab.subarray(slabUsed - size, slabUsed);
+}
+
+/** Of a length-delimited field with a number below 16. */
+function fieldLength(contentLength: number): number {
+  return 1 + varintLength(contentLength) + contentLength;
+}
+
+/** Writes tag and length of such a field; gives back where its content begins. */
+function writeHead(record: Buffer, start: number, field: number, length: number): number {
+  let at = start;
+  record[at++] = (field << 3) | 2;
+  let rest = length;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) record[at++] = (rest % 128) | 128;
+  record[at++] = rest;
+  return at;
 }
 
 function varintLength(value: number): number {
