@@ -47,8 +47,8 @@ writeFileSync(join(target, 'licenses.txt'), licensesOf(Object.keys(metafile.inpu
 function inPlace() {
   return {
     name: 'in-place',
-    setup({ onLoad }) {
-      onLoad({ filter: /\.ts$/ }, ({ path }) => {
+    setup(bundler) {
+      bundler.onLoad({ filter: /\.ts$/ }, ({ path }) => {
         if (!path.startsWith(source)) return undefined;
         const url = `new URL(${JSON.stringify(relative(source, path))}, import.meta.url)`;
         return { contents: readFileSync(path, 'utf8').replaceAll('import.meta.url', url), loader: 'ts' };
@@ -67,12 +67,12 @@ function leanClientNode() {
   const folder = join(root, 'node_modules/@kubernetes/client-node/dist');
   return {
     name: 'lean-client-node',
-    setup({ onResolve }) {
-      onResolve({ filter: /^@kubernetes\/client-node$/ }, () => ({
+    setup(bundler) {
+      bundler.onResolve({ filter: /^@kubernetes\/client-node$/ }, () => ({
         path: join(folder, 'config.js'),
         sideEffects: false,
       }));
-      onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) =>
+      bundler.onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) =>
         resolveDir.startsWith(folder) ? { path: join(resolveDir, path), sideEffects: false } : undefined,
       );
     },
