@@ -7,7 +7,7 @@ import { Session } from './session.ts';
 import type { Reception, Response } from './session.ts';
 import type { Substitute } from './delivery.ts';
 import type { SubscribableView } from './view.ts';
-import { encodeDeltaResponse, encodeSotwResponse } from './wire.ts';
+import { encodeResponse } from './wire.ts';
 
 export type Protocol = 'sotw' | 'delta';
 
@@ -26,6 +26,8 @@ export type StreamEvent =
       readonly resources: number;
       readonly removed: number;
       readonly bytes: number;
+      /** Whether other streams had been sent the same bytes, so that nothing was encoded. */
+      readonly isShared: boolean;
     }
   | { readonly kind: 'ack'; readonly typeUrl: string; readonly nonce: string }
   | {
@@ -113,7 +115,7 @@ export class DiscoveryStream {
   }
 
   #write(response: Response): void {
-    const bytes = this.protocol === 'delta' ? encodeDeltaResponse(response) : encodeSotwResponse(response);
+    const { bytes, isShared } = encodeResponse(this.protocol, response);
     this.#unread += 1;
     this.#stalledSince ??= performance.now();
     this.#call.write(bytes, () => this.#handedOver());
@@ -123,6 +125,7 @@ export class DiscoveryStream {
       resources: response.resources.length,
       removed: response.removed.length,
       bytes: bytes.length,
+      isShared,
     });
   }
 

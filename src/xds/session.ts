@@ -4,12 +4,23 @@
  * Source: the xDS protocol (xds_protocol.rst of Envoy's documentation).
  */
 import { typeUrl } from '../proto/type-url.ts';
-import { Delivery, rank } from './delivery.ts';
-import type { Draft, SessionLimits, Substitute } from './delivery.ts';
+import type { Batch } from './batch.ts';
+import { Delivery } from './delivery.ts';
+import type { SessionLimits, Substitute } from './delivery.ts';
+import type { Draft } from './draft.ts';
+import { Gates } from './gates.ts';
+import { rank } from './order.ts';
 import type { Resource } from './resource.ts';
+import {
+  forgetUnlisted,
+  openDelta,
+  openSotw,
+  subscribeDelta,
+  unsubscribeDelta,
+  updateSotwNames,
+} from './subscribing.ts';
 import { Subscription } from './subscription.ts';
-import { wildcardName } from './view.ts';
-import type { SubscribableView, Subscriber } from './view.ts';
+import type { SubscribableView } from './view.ts';
 
 export interface DeltaRequest {
   readonly typeUrl: string;
@@ -38,6 +49,8 @@ export interface Response {
   readonly resources: readonly Resource[];
   /** Always empty for SotW. */
   readonly removed: readonly string[];
+  /** The same two, as they are shared with other streams. */
+  readonly batch: Batch;
 }
 
 /** What a request turned out to be. */
@@ -49,7 +62,9 @@ export type Reception =
 
 export const defaultLimits: SessionLimits = { responseBytes: 1_000_000, ackPatienceMs: 2_000, orderPatienceMs: 10_000 };
 
-export class Session implements Subscriber {
+const nothing: readonly Response[] = [];
+
+export class Session {
   readonly protocol: 'sotw' | 'delta';
   readonly #view: SubscribableView;
   readonly #delivery: Delivery;
@@ -67,63 +82,65 @@ export class Session implements Subscriber {
   ) {
     this.protocol = protocol;
     this.#view = view;
-    this.#delivery = new Delivery(protocol, view, substitute, limits);
+    this.#delivery = new Delivery(protocol, substitute, limits);
     this.#limits = limits;
   }
 
   receiveDelta(request: DeltaRequest): Reception {
+    const { sequence } = this.#view;
     const known = this.#subscriptions.get(request.typeUrl);
     if (known === undefined) {
-      this.#openDelta(request);
+      openDelta(this.#open(request.typeUrl), request, sequence);
+      const clusters = this.#subscriptions.get(typeUrl.cluster)?.inFlight?.names;
+      if (request.typeUrl === typeUrl.clusterLoadAssignment && clusters !== undefined) this.#refreshEndpoints(clusters);
       return { kind: 'subscription' };
     }
     // Whatever the nonce, changes of the subscription hold.
-    for (const name of request.unsubscribe) this.#unsubscribeDelta(known, name);
-    for (const name of request.subscribe) this.#subscribe(known, name, true);
+    for (const name of request.unsubscribe) unsubscribeDelta(known, name);
+    subscribeDelta(known, request.subscribe, sequence);
     return this.#acknowledge(known, request.nonce, request.refusal);
   }
 
   receiveSotw(request: SotwRequest): Reception {
+    const { sequence } = this.#view;
     const known = this.#subscriptions.get(request.typeUrl);
     if (known === undefined) {
-      this.#openSotw(request);
+      openSotw(this.#open(request.typeUrl), request.names, sequence);
       return { kind: 'subscription' };
     }
     if (known.lastNonce !== '' && request.nonce !== '' && request.nonce !== known.lastNonce) {
       // The client has dropped what it does not list, whatever it had read by then: listed again, it is to be sent again.
-      this.#forgetUnlisted(known, new Set(request.names));
+      forgetUnlisted(known, new Set(request.names));
       return { kind: 'stale' };
     }
     const reception = this.#acknowledge(known, request.nonce, request.refusal);
-    this.#updateSotwNames(known, request.names);
+    updateSotwNames(known, request.names, sequence);
     return reception;
-  }
-
-  changed(type: string, name: string, before: Resource | undefined, sequence: number): void {
-    const held = before === undefined ? undefined : { version: before.version, resource: before };
-    this.#subscriptions.get(type)?.mark(name, held, sequence);
   }
 
   /** The responses that may be sent now, at most one of each type. Taking one counts as sending it. */
   take(now: number): readonly Response[] {
     this.#openedAt ??= now;
-    if (this.#view.sequence === 0) return [];
+    if (this.#view.sequence === 0 || !this.isWaiting) return nothing;
     const responses: Response[] = [];
+    let gates: Gates | undefined;
     for (const subscription of this.#ordered) {
-      const { inFlight, dirty, owesAnswer } = subscription;
-      if (dirty.size === 0 && !owesAnswer) continue;
+      const { inFlight } = subscription;
+      if (!subscription.isWaiting) continue;
       if (inFlight !== undefined && now - inFlight.sentAt < this.#limits.ackPatienceMs) continue;
-      const gates = this.#delivery.gates(this.#subscriptions.values(), now, this.#openedAt);
+      gates ??= new Gates(this.#ordered, now, this.#openedAt, this.#limits);
       const draft = this.#delivery.draft(subscription, gates);
-      if (draft !== undefined) responses.push(this.#send(subscription, draft, now));
+      if (draft === undefined) continue;
+      responses.push(this.#send(subscription, draft, now));
+      // The others may wait for what is on its way now.
+      gates = undefined;
     }
     return responses;
   }
 
   /** Whether something is still to be sent, now or when the client has answered. */
   get isWaiting(): boolean {
-    for (const { dirty, owesAnswer } of this.#subscriptions.values()) if (dirty.size > 0 || owesAnswer) return true;
-    return false;
+    return this.#ordered.some((subscription) => subscription.isWaiting);
   }
 
   /** In the order in which they are served. */
@@ -133,122 +150,16 @@ export class Session implements Subscriber {
 
   /** The stream is gone: nothing is to be told to it any more. */
   close(): void {
-    for (const subscription of this.#subscriptions.values()) {
-      if (subscription.wildcard) this.#view.unsubscribe(this, subscription.typeUrl, wildcardName);
-      for (const name of subscription.names) this.#view.unsubscribe(this, subscription.typeUrl, name);
-    }
+    for (const subscription of this.#ordered) subscription.close();
     this.#subscriptions.clear();
     this.#ordered = [];
   }
 
-  // --- subscribing
-
   #open(type: string): Subscription {
-    const subscription = new Subscription(type);
+    const subscription = new Subscription(this, this.#view.table(type));
     this.#subscriptions.set(type, subscription);
-    this.#ordered = [...this.#subscriptions.values()].toSorted((a, b) => rank(a.typeUrl) - rank(b.typeUrl));
+    this.#ordered = [...this.#subscriptions.values()].toSorted((x, y) => rank(x.typeUrl) - rank(y.typeUrl));
     return subscription;
-  }
-
-  #openDelta(request: DeltaRequest): void {
-    const subscription = this.#open(request.typeUrl);
-    const names = request.subscribe.filter((name) => !request.unsubscribe.includes(name));
-    const initial = new Map(Object.entries(request.initialVersions));
-    if (request.subscribe.length === 0) this.#subscribe(subscription, wildcardName, false, initial);
-    for (const name of names) this.#subscribe(subscription, name, !initial.has(name), initial);
-    for (const [name, version] of initial) {
-      if (!subscription.covers(name)) continue;
-      if (this.#view.get(request.typeUrl, name)?.version === version) subscription.dirty.delete(name);
-      else this.#remark(subscription, name, version);
-    }
-    const clusters = this.#subscriptions.get(typeUrl.cluster)?.inFlight?.names;
-    if (request.typeUrl === typeUrl.clusterLoadAssignment && clusters !== undefined) this.#refreshEndpoints(clusters);
-    // A client that comes back with what it has needs no answer when nothing has changed.
-    if (initial.size > 0) subscription.owesAnswer = false;
-  }
-
-  /** Something the client still holds is no longer so: it is made dirty as held in that version. */
-  #remark(subscription: Subscription, name: string, version: string): void {
-    subscription.dirty.delete(name);
-    subscription.mark(name, { version }, this.#view.sequence);
-  }
-
-  #openSotw(request: SotwRequest): void {
-    const subscription = this.#open(request.typeUrl);
-    subscription.hasNamed = request.names.length > 0;
-    const names = request.names.length === 0 ? [wildcardName] : request.names;
-    for (const name of names) this.#subscribe(subscription, name, true);
-  }
-
-  /** The list of a SotW request is the whole subscription: what it lacks is no longer wanted. */
-  #updateSotwNames(subscription: Subscription, list: readonly string[]): void {
-    if (list.length > 0) subscription.hasNamed = true;
-    const names = new Set(list.length === 0 && !subscription.hasNamed ? [wildcardName] : list);
-    this.#forgetUnlisted(subscription, names);
-    if (subscription.wildcard && !names.has(wildcardName)) this.#forgetWildcard(subscription);
-    for (const name of names) {
-      const isKnown = name === wildcardName ? subscription.wildcard : subscription.names.has(name);
-      if (!isKnown) this.#subscribe(subscription, name, true);
-    }
-  }
-
-  #forgetUnlisted(subscription: Subscription, names: ReadonlySet<string>): void {
-    for (const name of subscription.names) if (!names.has(name)) this.#forget(subscription, name);
-  }
-
-  #subscribe(
-    subscription: Subscription,
-    name: string,
-    forced: boolean,
-    initial: ReadonlyMap<string, string> = new Map(),
-  ): void {
-    if (name === wildcardName) {
-      if (subscription.wildcard) return;
-      subscription.wildcard = true;
-      this.#view.subscribe(this, subscription.typeUrl, wildcardName);
-      for (const each of this.#view.names(subscription.typeUrl)) {
-        if (!subscription.names.has(each)) this.#markNew(subscription, each, false, initial);
-      }
-      // What the client was sent under a name that it has given up is wanted again when it arrives.
-      for (const each of subscription.inFlight?.names ?? []) this.#markNew(subscription, each, true, initial);
-      return;
-    }
-    if (!subscription.names.has(name)) {
-      subscription.names.add(name);
-      this.#view.subscribe(this, subscription.typeUrl, name);
-    }
-    this.#markNew(subscription, name, forced, initial);
-  }
-
-  /**
-   * A client that starts has nothing that could break, so nothing need wait for the clusters that it asks for first
-   * (sequence 0); one that comes back with resources of this type, or asks for more of them, has.
-   */
-  #markNew(subscription: Subscription, name: string, forced: boolean, initial: ReadonlyMap<string, string>): void {
-    const isStart = subscription.responses === 0 && initial.size === 0 && subscription.typeUrl === typeUrl.cluster;
-    subscription.mark(name, undefined, isStart ? 0 : this.#view.sequence, forced);
-  }
-
-  #unsubscribeDelta(subscription: Subscription, name: string): void {
-    if (name === wildcardName) return this.#forgetWildcard(subscription);
-    const wasNamed = subscription.names.has(name);
-    if (wasNamed) this.#forget(subscription, name);
-    // The wildcard still covers it, and the client, which has dropped it, must be told what it is.
-    if (wasNamed && subscription.wildcard) subscription.mark(name, undefined, 0, true);
-  }
-
-  #forget(subscription: Subscription, name: string): void {
-    subscription.names.delete(name);
-    this.#view.unsubscribe(this, subscription.typeUrl, name);
-    if (!subscription.wildcard) subscription.dirty.delete(name);
-    subscription.rejected.delete(name);
-  }
-
-  #forgetWildcard(subscription: Subscription): void {
-    if (!subscription.wildcard) return;
-    subscription.wildcard = false;
-    this.#view.unsubscribe(this, subscription.typeUrl, wildcardName);
-    for (const name of subscription.dirty.keys()) if (!subscription.names.has(name)) subscription.dirty.delete(name);
   }
 
   #acknowledge(subscription: Subscription, nonce: string, refusal: string | undefined): Reception {
@@ -273,17 +184,18 @@ export class Session implements Subscriber {
     if (names.length < 2) return;
     const middle = Math.ceil(names.length / 2);
     subscription.retries.push(new Set(names.slice(0, middle)), new Set(names.slice(middle)));
-    for (const name of names) subscription.mark(name, undefined, this.#view.sequence, true);
+    for (const name of names) subscription.dirty.mark(name, undefined, this.#view.sequence, true);
   }
 
   #send(subscription: Subscription, draft: Draft, now: number): Response {
+    const { table } = subscription;
+    const batch = table.batches.of(draft.resources, draft.removed);
+    const names = draft.names ?? batch.names;
     if (subscription.typeUrl === typeUrl.routeConfiguration) this.#introduceVirtualHosts(draft.introduced);
-    if (subscription.typeUrl === typeUrl.cluster) this.#refreshEndpoints(draft.names);
-    const nonce = `${this.#view.sequence}.${subscription.responses}`;
-    subscription.responses += 1;
-    subscription.owesAnswer = false;
-    subscription.lastNonce = nonce;
+    if (subscription.typeUrl === typeUrl.cluster) this.#refreshEndpoints(names);
+    const nonce = subscription.takeNonce(this.#view.sequence);
     const unanswered = subscription.inFlight;
+    subscription.owesAnswer = false;
     subscription.supersede();
     subscription.inFlight = {
       nonce,
@@ -291,15 +203,10 @@ export class Session implements Subscriber {
       waitingSince: unanswered?.waitingSince ?? now,
       oldest: Math.min(draft.oldest, unanswered?.oldest ?? Infinity),
       oldestUpsert: Math.min(draft.oldestUpsert, unanswered?.oldestUpsert ?? Infinity),
-      names: draft.names,
+      names,
     };
-    return {
-      typeUrl: subscription.typeUrl,
-      nonce,
-      version: this.#view.digest(subscription.typeUrl),
-      resources: draft.resources,
-      removed: draft.removed,
-    };
+    const { resources, removed } = batch;
+    return { typeUrl: table.typeUrl, nonce, version: table.version(), resources, removed, batch };
   }
 
   /**
@@ -310,8 +217,9 @@ export class Session implements Subscriber {
     const subscription = this.#subscriptions.get(typeUrl.virtualHost);
     if (subscription === undefined) return;
     for (const table of tables) {
-      for (const name of this.#view.names(typeUrl.virtualHost)) {
-        if (name.startsWith(`${table}/`) && subscription.covers(name)) subscription.mark(name, undefined, 0, true);
+      for (const name of subscription.table.names()) {
+        if (name.startsWith(`${table}/`) && subscription.covers(name))
+          subscription.dirty.mark(name, undefined, 0, true);
       }
     }
   }
@@ -322,10 +230,12 @@ export class Session implements Subscriber {
    */
   #refreshEndpoints(clusters: Iterable<string>): void {
     const subscription = this.#subscriptions.get(typeUrl.clusterLoadAssignment);
+    if (subscription === undefined || (!subscription.wildcard && subscription.names.size === 0)) return;
+    const existing = this.#view.table(typeUrl.cluster);
     for (const name of clusters) {
-      if (subscription?.covers(name) !== true || this.#view.get(typeUrl.cluster, name) === undefined) continue;
-      const resource = this.#view.get(typeUrl.clusterLoadAssignment, name);
-      subscription.mark(name, resource && { version: resource.version, resource }, 0, true);
+      if (!subscription.covers(name) || existing.get(name) === undefined) continue;
+      const resource = subscription.table.get(name);
+      subscription.dirty.mark(name, resource && { version: resource.version, resource }, 0, true);
     }
   }
 }

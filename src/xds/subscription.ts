@@ -2,23 +2,12 @@
  * What one stream wants of one resource type, and how far it has been served. It holds only what differs from the view:
  * a name that is neither dirty nor in flight is, at the client, what it is in the view.
  */
-import type { Resource } from './resource.ts';
-
-/** What the client is known to hold of a name; from `initial_resource_versions` only the version is known. */
-export interface Held {
-  readonly version: string;
-  readonly resource?: Resource;
-}
-
-/** A name whose state is still to be sent. */
-export interface Dirty {
-  /** The publication that made it dirty first, and the one that changed it last. */
-  readonly first: number;
-  readonly last: number;
-  readonly held: Held | undefined;
-  /** To be sent even if the client holds the same version, because it asked. */
-  readonly forced: boolean;
-}
+import { DirtyNames } from './dirty-names.ts';
+import type { Held } from './dirty-names.ts';
+import { NameSet } from './name-set.ts';
+import { routing } from './order.ts';
+import type { ResourceTable, Watcher } from './resource-table.ts';
+import type { Subscriber } from './view.ts';
 
 /** A response that the client has not answered. */
 export interface InFlight {
@@ -37,19 +26,23 @@ export interface InFlight {
 /** Who has left so many responses unanswered is not waited for. */
 const overdueLimit = 8;
 
-export class Subscription {
+export class Subscription implements Watcher {
+  readonly subscriber: Subscriber;
   readonly typeUrl: string;
+  readonly table: ResourceTable;
   wildcard = false;
   /** SotW: whether names have ever been given, after which an empty list no longer means everything. */
   hasNamed = false;
-  readonly names = new Set<string>();
-  readonly dirty = new Map<string, Dirty>();
+  readonly names: NameSet;
+  readonly dirty: DirtyNames;
   inFlight: InFlight | undefined;
   /** A response is due even if it carries nothing. */
   owesAnswer = true;
   /** The nonce of the last response, which SotW requests must carry to be heeded. */
   lastNonce = '';
-  responses = 0;
+  /** The publication at which the last response was sent, and how many were sent since then. */
+  #lastSequence = -1;
+  #sentSince = 0;
   /** Names whose newest state the client has refused, with its reason. */
   readonly rejected = new Map<string, string>();
   /** Delta: parts of a refused response that are to be sent apart, so that only the culprit among them stays refused. */
@@ -59,23 +52,49 @@ export class Subscription {
   /** What was in the responses that were not answered in time, by nonce, the oldest first. */
   readonly #overdue = new Map<string, ReadonlySet<string>>();
 
-  constructor(typeUrl: string) {
-    this.typeUrl = typeUrl;
+  constructor(subscriber: Subscriber, table: ResourceTable) {
+    this.subscriber = subscriber;
+    this.typeUrl = table.typeUrl;
+    this.table = table;
+    this.names = new NameSet(table);
+    this.dirty = new DirtyNames(table, routing.has(table.typeUrl));
+    table.watch(this);
+  }
+
+  /** Nothing is to be told to it any more. */
+  close(): void {
+    this.table.unwatch(this);
+    this.dirty.clear();
+    this.names.clear();
   }
 
   covers(name: string): boolean {
     return this.wildcard || this.names.has(name);
   }
 
-  /** Notes that the client must be sent a name, because it changed or because the client asked. */
-  mark(name: string, held: Held | undefined, sequence: number, forced = false): void {
-    const earlier = this.dirty.get(name);
-    this.dirty.set(name, {
-      first: earlier?.first ?? sequence,
-      last: Math.max(earlier?.last ?? 0, sequence),
-      held: earlier === undefined ? held : earlier.held,
-      forced: forced || earlier?.forced === true,
-    });
+  coversId(id: number): boolean {
+    return this.wildcard || this.names.hasId(id);
+  }
+
+  changed(name: string, held: Held | undefined, sequence: number): void {
+    this.dirty.mark(name, held, sequence, false);
+  }
+
+  /** Whether something is still to be sent, now or when the client has answered. */
+  get isWaiting(): boolean {
+    return this.owesAnswer || this.dirty.size > 0;
+  }
+
+  get hasSent(): boolean {
+    return this.lastNonce !== '';
+  }
+
+  /** Unlike those before it; the same for all streams that have been sent as much since a publication. */
+  takeNonce(sequence: number): string {
+    this.#sentSince = sequence === this.#lastSequence ? this.#sentSince + 1 : 0;
+    this.#lastSequence = sequence;
+    this.lastNonce = `${sequence}.${this.#sentSince}`;
+    return this.lastNonce;
   }
 
   /** The client has answered the response in flight. */

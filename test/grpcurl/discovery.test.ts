@@ -106,7 +106,7 @@ describeWithGrpcurl('grpcurl, which asks as an Envoy does', () => {
 
       expect(response).toMatchObject({
         typeUrl: type,
-        versionInfo: serving.server.store.sotw.digest(type),
+        versionInfo: serving.server.store.sotw.table(type).version(),
         nonce: expect.any(String),
         resources: resources.map((resource) => ({ '@type': type, ...resource })),
       });

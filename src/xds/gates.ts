@@ -1,0 +1,77 @@
+/** What the types of one session wait for: routes for their clusters, and removals for the routes that used what is removed. */
+import { typeUrl } from '../proto/type-url.ts';
+import type { Dirty } from './dirty-names.ts';
+import { routed, routing } from './order.ts';
+import type { Subscription } from './subscription.ts';
+
+export interface Patience {
+  /** How long the next response of a type waits for the answer to the last. */
+  readonly ackPatienceMs: number;
+  /** How long routes wait for their clusters, and removals for the routes that used them. */
+  readonly orderPatienceMs: number;
+}
+
+/** Holds for one moment, and until a response is taken; looks only at what it is asked about, because most changes wait for nothing. */
+export class Gates {
+  readonly #subscriptions: readonly Subscription[];
+  readonly #now: number;
+  readonly #openedAt: number;
+  readonly #patience: Patience;
+  #clusters: number | undefined;
+  #routes: number | undefined;
+
+  /** @param openedAt when the session began, on the clock of `now` */
+  constructor(subscriptions: readonly Subscription[], now: number, openedAt: number, patience: Patience) {
+    this.#subscriptions = subscriptions;
+    this.#now = now;
+    this.#openedAt = openedAt;
+    this.#patience = patience;
+  }
+
+  blocksUpsert(type: string, dirty: Dirty): boolean {
+    if (!routing.has(type)) return false;
+    this.#clusters ??= this.#oldestCluster();
+    return this.#clusters <= dirty.last;
+  }
+
+  blocksRemoval(type: string, dirty: Dirty): boolean {
+    if (!routed.has(type) || dirty.held === undefined) return false;
+    // A client that comes back names its types one after the other, its clusters before the routes that use them.
+    const isFromBefore = dirty.held.resource === undefined;
+    if (isFromBefore && this.#now - this.#openedAt < this.#patience.ackPatienceMs) return true;
+    this.#routes ??= this.#oldestRoute();
+    return this.#routes <= dirty.last;
+  }
+
+  /** The oldest publication whose clusters the client has not confirmed. */
+  #oldestCluster(): number {
+    const subscription = this.#subscriptions.find((each) => each.typeUrl === typeUrl.cluster);
+    if (subscription === undefined) return Infinity;
+    const { dirty, inFlight, table } = subscription;
+    let oldest = inFlight !== undefined && this.#isPatient(inFlight.waitingSince) ? inFlight.oldestUpsert : Infinity;
+    // Publication 0 is the start of a client, which nothing waits for.
+    if (dirty.alike.size > 0 && dirty.each.first > 0) oldest = Math.min(oldest, dirty.each.first);
+    for (const [name, { first, held, forced }] of dirty.apart) {
+      const resource = first > 0 ? table.get(name) : undefined;
+      if (resource !== undefined && (forced || held?.version !== resource.version)) oldest = Math.min(oldest, first);
+    }
+    return oldest;
+  }
+
+  /** The oldest publication whose routes the client has not confirmed. */
+  #oldestRoute(): number {
+    let oldest = Infinity;
+    for (const { typeUrl: type, dirty, inFlight, rejected, oldestRejected } of this.#subscriptions) {
+      if (!routing.has(type)) continue;
+      if (inFlight !== undefined && this.#isPatient(inFlight.waitingSince)) oldest = Math.min(oldest, inFlight.oldest);
+      // The client goes on with the routes that it had, and these may name what is to be removed.
+      if (rejected.size > 0) oldest = Math.min(oldest, oldestRejected);
+      oldest = Math.min(oldest, dirty.oldest());
+    }
+    return oldest;
+  }
+
+  #isPatient(since: number): boolean {
+    return this.#now - since < this.#patience.orderPatienceMs;
+  }
+}
