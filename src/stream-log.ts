@@ -11,7 +11,7 @@ export function observeStreams(log: Logger, metrics: Metrics): (stream: Discover
         log.info(describeStream(stream), `xDS stream ${event.kind}`);
         break;
       case 'response':
-        metrics.response(event.typeUrl, stream.protocol, event.bytes);
+        metrics.response(event.typeUrl, stream.protocol, event.bytes, event.isShared);
         if (log.isLevelEnabled('debug')) log.debug({ ...describeStream(stream), ...event }, 'xDS response sent');
         break;
       case 'ack':

@@ -5,8 +5,8 @@ import type { AdminView, ResourceSummary } from './admin-view.ts';
 
 export interface Metrics {
   readonly registry: Registry;
-  /** A response was sent. */
-  readonly response: (typeUrl: string, protocol: Protocol, bytes: number) => void;
+  /** A response was sent; `isShared` if its bytes were those of another stream's. */
+  readonly response: (typeUrl: string, protocol: Protocol, bytes: number, isShared: boolean) => void;
   readonly ack: (typeUrl: string) => void;
   readonly nack: (typeUrl: string) => void;
   /** A publication went out, this long after its first change was known. */
@@ -17,37 +17,15 @@ export interface Metrics {
   readonly written: (resource: string, outcome: 'written' | 'failed') => void;
 }
 
-type Protocol = 'sotw' | 'delta';
+const protocols = ['sotw', 'delta'] as const;
+type Protocol = (typeof protocols)[number];
 
 /** With a registry of its own, so that two control planes in one process do not meet. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const responses = new Counter({
-    name: 'sluice_xds_responses_total',
-    help: 'Discovery responses sent.',
-    labelNames: ['type', 'protocol'] as const,
-    registers,
-  });
-  const bytes = new Counter({
-    name: 'sluice_xds_response_bytes_total',
-    help: 'Encoded bytes of the discovery responses sent.',
-    labelNames: ['type', 'protocol'] as const,
-    registers,
-  });
-  const acks = new Counter({
-    name: 'sluice_xds_acks_total',
-    help: 'Responses that an Envoy accepted.',
-    labelNames: ['type'] as const,
-    registers,
-  });
-  const nacks = new Counter({
-    name: 'sluice_xds_nacks_total',
-    help: 'Responses that an Envoy refused.',
-    labelNames: ['type'] as const,
-    registers,
-  });
+  const tallies = streamTallies(registry);
   const publications = new Counter({
     name: 'sluice_publications_total',
     help: 'Changes of the served snapshot.',
@@ -73,13 +51,7 @@ export function createMetrics(): Metrics {
   });
   return {
     registry,
-    response: (typeUrl, protocol, size) => {
-      const labels = { type: shortType(typeUrl), protocol };
-      responses.inc(labels);
-      bytes.inc(labels, size);
-    },
-    ack: (typeUrl) => acks.inc({ type: shortType(typeUrl) }),
-    nack: (typeUrl) => nacks.inc({ type: shortType(typeUrl) }),
+    ...tallies,
     published: (seconds) => {
       publications.inc();
       duration.observe(seconds);
@@ -87,6 +59,87 @@ export function createMetrics(): Metrics {
     recomputed: (table, entries) => recomputed.inc({ table }, entries),
     written: (resource, outcome) => writes.inc({ resource, outcome }),
   };
+}
+
+interface Tally {
+  readonly type: string;
+  readonly acks: { count: number };
+  readonly nacks: { count: number };
+  readonly sent: Readonly<Record<Protocol, { count: number; bytes: number; encoded: number }>>;
+}
+
+/**
+ * What happens on streams, thousands of times a second: counted in plain numbers, one lookup an event, and handed to the registry's
+ * counters when these are read.
+ */
+function streamTallies(registry: Registry): Pick<Metrics, 'response' | 'ack' | 'nack'> {
+  const tallies = new Map<string, Tally>();
+  const tallyOf = (typeUrl: string): Tally => {
+    const known = tallies.get(typeUrl);
+    if (known !== undefined) return known;
+    const none = () => ({ count: 0, bytes: 0, encoded: 0 });
+    const sent = { sotw: none(), delta: none() };
+    const made: Tally = { type: shortType(typeUrl), acks: { count: 0 }, nacks: { count: 0 }, sent };
+    tallies.set(typeUrl, made);
+    return made;
+  };
+  const perType = (name: string, help: string, read: (tally: Tally) => number) =>
+    sums(registry, name, help, ['type'], () =>
+      [...tallies.values()].map((tally) => ({ labels: { type: tally.type }, value: read(tally) })),
+    );
+  const perProtocol = (name: string, help: string, read: (sent: Tally['sent'][Protocol]) => number) =>
+    sums(registry, name, help, ['type', 'protocol'], () =>
+      [...tallies.values()].flatMap(({ type, sent }) =>
+        protocols.map((protocol) => ({ labels: { type, protocol }, value: read(sent[protocol]) })),
+      ),
+    );
+  perProtocol('sluice_xds_responses_total', 'Discovery responses sent.', ({ count }) => count);
+  perProtocol(
+    'sluice_xds_response_bytes_total',
+    'Encoded bytes of the discovery responses sent.',
+    ({ bytes }) => bytes,
+  );
+  perProtocol(
+    'sluice_xds_responses_encoded_total',
+    'Discovery responses that were encoded; the others were bytes that another stream had been sent.',
+    ({ encoded }) => encoded,
+  );
+  perType('sluice_xds_acks_total', 'Responses that an Envoy accepted.', ({ acks }) => acks.count);
+  perType('sluice_xds_nacks_total', 'Responses that an Envoy refused.', ({ nacks }) => nacks.count);
+  return {
+    response: (typeUrl, protocol, bytes, isShared) => {
+      const sent = tallyOf(typeUrl).sent[protocol];
+      sent.count += 1;
+      sent.bytes += bytes;
+      if (!isShared) sent.encoded += 1;
+    },
+    ack: (typeUrl) => {
+      tallyOf(typeUrl).acks.count += 1;
+    },
+    nack: (typeUrl) => {
+      tallyOf(typeUrl).nacks.count += 1;
+    },
+  };
+}
+
+/** A counter whose values are those that are read at each scrape; what is 0 is left out. */
+function sums<L extends string>(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly L[],
+  read: () => readonly Sample<L>[],
+): Counter<L> {
+  return new Counter({
+    name,
+    help,
+    labelNames,
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { labels, value } of read()) if (value > 0) this.inc(labels, value);
+    },
+  });
 }
 
 /** Adds the states to a registry; once for each registry. */
@@ -125,7 +178,7 @@ export function registerViewMetrics(registry: Registry, view: AdminView): void {
     ]);
   }
   gauge('sluice_xds_streams', 'Open discovery streams.', ['protocol'], () => [
-    ...(['sotw', 'delta'] as const).map((protocol) => ({ labels: { protocol }, value: 0 })),
+    ...protocols.map((protocol) => ({ labels: { protocol }, value: 0 })),
     ...view.sessions().map(({ protocol }) => ({ labels: { protocol }, value: 1 })),
   ]);
 }

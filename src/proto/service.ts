@@ -17,18 +17,22 @@ interface MethodDefinition {
  * All methods of a service by name. A Uint8Array in place of a message is taken as encoded already, so that shared bytes
  * are not encoded again.
  *
+ * @param requests `raw` leaves requests as bytes, to be decoded when the service has time for it
  * @throws Error if the bundle has no such service
  */
-export function serviceDefinition(name: string): Readonly<Record<string, MethodDefinition>> {
+export function serviceDefinition(
+  name: string,
+  requests: 'decoded' | 'raw' = 'decoded',
+): Readonly<Record<string, MethodDefinition>> {
   const service = findService(name);
   if (service === undefined) throw new Error(`the proto bundle has no service ${name}`);
   const methods = Object.entries(service.methods);
   return Object.fromEntries(
-    methods.map(([method, declaration]) => [method, definition(`/${name}/${method}`, declaration)]),
+    methods.map(([method, declaration]) => [method, definition(`/${name}/${method}`, declaration, requests)]),
   );
 }
 
-function definition(path: string, method: MethodDeclaration): MethodDefinition {
+function definition(path: string, method: MethodDeclaration, requests: 'decoded' | 'raw'): MethodDefinition {
   const request = method.requestType.slice(1);
   const response = method.responseType.slice(1);
   return {
@@ -36,7 +40,7 @@ function definition(path: string, method: MethodDeclaration): MethodDefinition {
     requestStream: method.requestStream ?? false,
     responseStream: method.responseStream ?? false,
     requestSerialize: (value) => serialize(request, value),
-    requestDeserialize: (bytes) => decodeMessage(request, bytes, 'object'),
+    requestDeserialize: (bytes) => (requests === 'raw' ? bytes : decodeMessage(request, bytes, 'object')),
     responseSerialize: (value) => serialize(response, value),
     responseDeserialize: (bytes) => decodeMessage(response, bytes, 'object'),
   };

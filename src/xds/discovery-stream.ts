@@ -1,20 +1,23 @@
 /** One open discovery stream: the gRPC call, its session, and the flow control between them. */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { status } from '@grpc/grpc-js';
+import { decode } from '../proto/message.ts';
 import type { MessageTypes } from '../proto/message.ts';
 import { messageNameOf } from '../proto/type-url.ts';
 import { Session } from './session.ts';
 import type { Reception, Response } from './session.ts';
 import type { Substitute } from './delivery.ts';
 import type { SubscribableView } from './view.ts';
+import type { Turn, Turns } from './turns.ts';
 import { encodeResponse } from './wire.ts';
 
 export type Protocol = 'sotw' | 'delta';
 
 type DeltaMessage = MessageTypes['envoy.service.discovery.v3.DeltaDiscoveryRequest'];
 type SotwMessage = MessageTypes['envoy.service.discovery.v3.DiscoveryRequest'];
-export type DiscoveryMessage = DeltaMessage | SotwMessage;
-export type DiscoveryCall = ServerDuplexStream<DiscoveryMessage, Buffer>;
+type DiscoveryMessage = DeltaMessage | SotwMessage;
+/** Both ways in encoded messages: requests are decoded when it is the stream's turn, because one can name ten thousand resources. */
+export type DiscoveryCall = ServerDuplexStream<Buffer, Buffer>;
 export type Node = MessageTypes['envoy.config.core.v3.Node'];
 
 /** What happens on a stream, for logs and metrics. */
@@ -46,16 +49,26 @@ export interface StreamSettings {
   readonly typeUrl: string | undefined;
   readonly view: SubscribableView;
   readonly substitute: Substitute;
+  readonly turns: Turns;
   readonly observe: (stream: DiscoveryStream, event: StreamEvent) => void;
 }
 
 /** A client that has not read for so long is cut off: it gets the newest state when it comes back. */
 const stallLimitMs = 30_000;
 
+/** Others do not wait for the bytes of a client that has not read for so long. */
+const slowAfterMs = 500;
+
+/** So many requests are read ahead. */
+const inboxLimit = 8;
+
+/** A first answer to so many names counts as large. */
+const largeBacklog = 100;
+
 /** A refusal is kept and logged: so much of it tells what is wrong. */
 const refusalLength = 2_000;
 
-export class DiscoveryStream {
+export class DiscoveryStream implements Turn {
   readonly id: number;
   readonly protocol: Protocol;
   readonly peer: string;
@@ -67,6 +80,10 @@ export class DiscoveryStream {
   /** Responses that the client's window has had no room for. */
   #unread = 0;
   #stalledSince: number | undefined;
+  /** Bytes of them that others wait for. */
+  #lent = 0;
+  /** Requests that were read and wait for the stream's turn. */
+  #inbox: Buffer[] = [];
   #isOpen = true;
 
   constructor(call: DiscoveryCall, settings: StreamSettings) {
@@ -77,6 +94,9 @@ export class DiscoveryStream {
     this.peer = call.getPeer();
     this.session = new Session(settings.protocol, settings.view, settings.substitute);
     call.on('end', () => {
+      // Who asks and says goodbye in one breath still gets an answer.
+      this.#readInbox();
+      this.#send();
       this.#close();
       call.end();
     });
@@ -91,20 +111,32 @@ export class DiscoveryStream {
    * be told of each resource one by one.
    */
   listen(): void {
-    this.#call.on('data', (message: DiscoveryMessage) => this.#receive(message));
+    this.#call.on('data', (message: Buffer) => {
+      this.#inbox.push(message);
+      if (this.#inbox.length >= inboxLimit) this.#call.pause();
+      this.#settings.turns.request(this);
+    });
   }
 
-  /** Sends what may be sent now. While the client does not read, nothing is added to what it has yet to read. */
+  /** Soon sends what may be sent then. */
   pump(): void {
-    if (!this.#isOpen || this.#stalledSince !== undefined) return;
-    for (const response of this.session.take(performance.now())) this.#write(response);
+    this.#settings.turns.request(this);
+  }
+
+  /** Reads what was asked, and sends what may be sent now. */
+  takeTurn(): void {
+    const { turns } = this.#settings;
+    this.#readInbox();
+    if (!turns.hasRoom && this.session.backlog >= largeBacklog) turns.park(this);
+    else this.#send();
   }
 
   /** To be called now and then: goes on without an answer that never came, and cuts off who does not read. */
   checkPatience(): void {
-    if (this.#stalledSince !== undefined && performance.now() - this.#stalledSince > stallLimitMs) {
-      this.end(status.DEADLINE_EXCEEDED, 'the client did not read for 30 s');
-    } else if (this.session.isWaiting) this.pump();
+    const stalledMs = this.#stalledSince === undefined ? 0 : performance.now() - this.#stalledSince;
+    if (stalledMs > slowAfterMs) this.#giveBack(this.#lent);
+    if (stalledMs > stallLimitMs) this.end(status.DEADLINE_EXCEEDED, 'the client did not read for 30 s');
+    else if (this.session.isWaiting) this.pump();
   }
 
   /** Ends the stream with a gRPC status; the client is expected to come back. */
@@ -114,11 +146,42 @@ export class DiscoveryStream {
     this.#call.emit('error', { code, details });
   }
 
+  #readInbox(): void {
+    const inbox = this.#inbox;
+    if (inbox.length === 0) return;
+    this.#inbox = [];
+    for (const bytes of inbox) {
+      const message = this.#isOpen ? this.#decode(bytes) : undefined;
+      if (message !== undefined) this.#receive(message);
+    }
+    if (inbox.length >= inboxLimit) this.#call.resume();
+  }
+
+  #decode(bytes: Buffer): DiscoveryMessage | undefined {
+    try {
+      return this.protocol === 'delta'
+        ? decode('envoy.service.discovery.v3.DeltaDiscoveryRequest', bytes)
+        : decode('envoy.service.discovery.v3.DiscoveryRequest', bytes);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.end(status.INVALID_ARGUMENT, `the request is not what it should be: ${why}`);
+      return undefined;
+    }
+  }
+
+  /** While the client does not read, nothing is added to what it has yet to read. */
+  #send(): void {
+    if (!this.#isOpen || this.#stalledSince !== undefined) return;
+    for (const response of this.session.take(performance.now())) this.#write(response);
+  }
+
   #write(response: Response): void {
     const { bytes, isShared } = encodeResponse(this.protocol, response);
     this.#unread += 1;
     this.#stalledSince ??= performance.now();
-    this.#call.write(bytes, () => this.#handedOver());
+    this.#lent += bytes.length;
+    this.#settings.turns.lend(bytes.length);
+    this.#call.write(bytes, () => this.#handedOver(bytes.length));
     this.#observe({
       kind: 'response',
       typeUrl: response.typeUrl,
@@ -130,15 +193,20 @@ export class DiscoveryStream {
   }
 
   /** HTTP/2 has taken a response: the client reads. */
-  #handedOver(): void {
+  #handedOver(bytes: number): void {
+    this.#giveBack(Math.min(bytes, this.#lent));
     this.#unread -= 1;
     if (this.#unread > 0) return;
     this.#stalledSince = undefined;
     if (this.session.isWaiting) this.pump();
   }
 
+  #giveBack(bytes: number): void {
+    this.#lent -= bytes;
+    this.#settings.turns.giveBack(bytes);
+  }
+
   #receive(message: DiscoveryMessage): void {
-    if (!this.#isOpen) return;
     // Only what tells nodes apart: Envoy lists every extension it was built with, and anything may stand in the metadata.
     if (message.node !== undefined) this.node = identityOf(message.node);
     const typeUrl = message.type_url ?? this.#settings.typeUrl ?? '';
@@ -151,7 +219,6 @@ export class DiscoveryStream {
     // Of a type that is never served there is nothing to say, now or later, and nothing to remember.
     if (messageNameOf(typeUrl) === undefined) return;
     this.#report(typeUrl, this.#receiveTyped(typeUrl, message));
-    this.pump();
   }
 
   #receiveTyped(typeUrl: string, message: DiscoveryMessage): Reception {
@@ -186,6 +253,9 @@ export class DiscoveryStream {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.session.close();
+    this.#inbox = [];
+    this.#settings.turns.leave(this);
+    this.#giveBack(this.#lent);
     this.#observe({ kind: 'closed' });
   }
 

@@ -47,6 +47,12 @@ export class ResourceStore {
     if (protocol === 'sotw') this.#sotwClients -= 1;
   }
 
+  /** To be called now and then: forgets responses that nobody has been sent of late. */
+  sweep(): void {
+    this.delta.sweep();
+    this.sotw.sweep();
+  }
+
   #withInlinedHosts(changes: readonly ResourceChange[]): readonly ResourceChange[] {
     const tables = new Set<string>();
     const kept: ResourceChange[] = [];

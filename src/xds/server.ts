@@ -7,6 +7,7 @@ import type { MessageTypes } from '../proto/message.ts';
 import { serviceDefinition } from '../proto/service.ts';
 import { typeUrl } from '../proto/type-url.ts';
 import { clientStatus } from './client-status.ts';
+import type { Substitute } from './delivery.ts';
 import { DiscoveryStream } from './discovery-stream.ts';
 import type { DiscoveryCall, Protocol, StreamEvent } from './discovery-stream.ts';
 import { Health } from './health.ts';
@@ -14,6 +15,7 @@ import { reflectionServices } from './reflection.ts';
 import { createResource } from './resource.ts';
 import type { Resource } from './resource.ts';
 import { ResourceStore } from './resource-store.ts';
+import { Turns } from './turns.ts';
 import type { ResourceChange, View } from './view.ts';
 
 type StatusRequest = MessageTypes['envoy.service.status.v3.ClientStatusRequest'];
@@ -81,12 +83,16 @@ const discoveryServices: readonly {
 const statusService = 'envoy.service.status.v3.ClientStatusDiscoveryService';
 const healthService = 'grpc.health.v1.Health';
 const patienceCheckMs = 500;
+const checksPerSweep = 5;
+const substituteLimit = 1_000;
 
 export class XdsServer {
   readonly store = new ResourceStore();
   readonly #server: Server;
   readonly #options: XdsServerOptions;
   readonly #streams = new Map<unknown, DiscoveryStream>();
+  readonly #turns = new Turns();
+  readonly #substitute = endpointSubstitutes();
   readonly #health: Health;
   #patience: NodeJS.Timeout | undefined;
   #nextId = 1;
@@ -113,8 +119,11 @@ export class XdsServer {
     const bound = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync(address, credentials, (error, actual) => (error ? reject(error) : resolve(actual)));
     });
+    let checks = 0;
     this.#patience = setInterval(() => {
       for (const stream of this.#streams.values()) stream.checkPatience();
+      checks += 1;
+      if (checks % checksPerSweep === 0) this.store.sweep();
     }, patienceCheckMs);
     return bound;
   }
@@ -154,7 +163,7 @@ export class XdsServer {
       if (service.sotw !== undefined) {
         methods[service.sotw] = (call: DiscoveryCall) => this.#open(call, 'sotw', service.typeUrl);
       }
-      this.#server.addService(serviceDefinition(service.name), methods);
+      this.#server.addService(serviceDefinition(service.name, 'raw'), methods);
     }
     this.#server.addService(serviceDefinition(statusService), {
       FetchClientStatus: (call: ServerUnaryCall<StatusRequest, StatusResponse>, reply: sendUnaryData<StatusResponse>) =>
@@ -180,7 +189,8 @@ export class XdsServer {
       protocol,
       typeUrl: type,
       view: this.store.attach(protocol),
-      substitute: substituteEndpoints,
+      turns: this.#turns,
+      substitute: this.#substitute,
       observe: (source, event) => {
         if (event.kind === 'closed') {
           this.#streams.delete(source.session);
@@ -204,11 +214,20 @@ export class XdsServer {
 
 /**
  * Envoy holds back the cluster, and the answer to its CDS response, until it has endpoints for it. So a name that does not
- * exist is answered with an assignment that has none.
+ * exist is answered with an assignment that has none. Those made last are kept, so that all streams are sent the same one.
  */
-function substituteEndpoints(type: string, name: string): Resource | undefined {
-  if (type !== typeUrl.clusterLoadAssignment) return undefined;
-  return createResource(type, name, encode('envoy.config.endpoint.v3.ClusterLoadAssignment', { cluster_name: name }));
+function endpointSubstitutes(): Substitute {
+  const made = new Map<string, Resource>();
+  return (type, name) => {
+    if (type !== typeUrl.clusterLoadAssignment) return undefined;
+    const known = made.get(name);
+    if (known !== undefined) return known;
+    const body = encode('envoy.config.endpoint.v3.ClusterLoadAssignment', { cluster_name: name });
+    const resource = createResource(type, name, body);
+    if (made.size >= substituteLimit) made.clear();
+    made.set(name, resource);
+    return resource;
+  };
 }
 
 function tlsCredentials(tls: { readonly certFile: string; readonly keyFile: string; readonly caFile: string }) {

@@ -143,6 +143,11 @@ export class Session {
     return this.#ordered.some((subscription) => subscription.isWaiting);
   }
 
+  /** How many names are still to be sent. */
+  get backlog(): number {
+    return this.#ordered.reduce((sum, { dirty }) => sum + dirty.size, 0);
+  }
+
   /** In the order in which they are served. */
   subscriptions(): readonly Subscription[] {
     return this.#ordered;

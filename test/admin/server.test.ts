@@ -120,7 +120,7 @@ describe('the admin server', () => {
   it('counts events as they are told and states as they are', async () => {
     const metrics = createMetrics();
     server = await startAdminServer({ host: '127.0.0.1', port: 0 }, view, metrics.registry);
-    metrics.response(clusterType, 'delta', 100);
+    metrics.response(clusterType, 'delta', 100, false);
     metrics.ack(clusterType);
     metrics.nack(secretType);
     metrics.published(0.02);
@@ -131,6 +131,7 @@ describe('the admin server', () => {
       expect.arrayContaining([
         'sluice_xds_responses_total{type="Cluster",protocol="delta"} 1',
         'sluice_xds_response_bytes_total{type="Cluster",protocol="delta"} 100',
+        'sluice_xds_responses_encoded_total{type="Cluster",protocol="delta"} 1',
         'sluice_xds_acks_total{type="Cluster"} 1',
         'sluice_xds_nacks_total{type="Secret"} 1',
         'sluice_publications_total 1',

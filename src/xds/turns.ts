@@ -1,0 +1,74 @@
+/**
+ * Who of all streams works when: each for one turn, in slices between which the event loop serves everything else, so that a thousand
+ * Envoys that connect at once stop nothing. Large answers wait while many bytes are on their way that no client has read.
+ */
+
+export interface Turn {
+  takeTurn(): void;
+}
+
+/** After so long the event loop goes round once. */
+const sliceMs = 10;
+/** What is on its way to clients that read; each response is a copy until HTTP/2 has handed it over. */
+const roomBytes = 16 * 1024 * 1024;
+
+export class Turns {
+  readonly #waiting = new Set<Turn>();
+  /** Those that wait for room. */
+  readonly #parked = new Set<Turn>();
+  #isScheduled = false;
+  #bytes = 0;
+
+  get hasRoom(): boolean {
+    return this.#bytes < roomBytes;
+  }
+
+  /** The turn is taken soon, once, however often it is asked for until then. */
+  request(turn: Turn): void {
+    this.#waiting.add(turn);
+    this.#schedule();
+  }
+
+  /** The turn is taken when there is room. */
+  park(turn: Turn): void {
+    if (this.hasRoom) this.request(turn);
+    else this.#parked.add(turn);
+  }
+
+  /** The turn is not taken any more. */
+  leave(turn: Turn): void {
+    this.#waiting.delete(turn);
+    this.#parked.delete(turn);
+  }
+
+  /** So many bytes more are on their way. */
+  lend(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  /** So many have arrived, or are not waited for any longer. */
+  giveBack(bytes: number): void {
+    this.#bytes -= bytes;
+    if (!this.hasRoom || this.#parked.size === 0) return;
+    for (const turn of this.#parked) this.#waiting.add(turn);
+    this.#parked.clear();
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#run());
+  }
+
+  #run(): void {
+    const end = performance.now() + sliceMs;
+    for (const turn of this.#waiting) {
+      this.#waiting.delete(turn);
+      turn.takeTurn();
+      if (performance.now() >= end) break;
+    }
+    this.#isScheduled = false;
+    if (this.#waiting.size > 0) this.#schedule();
+  }
+}
