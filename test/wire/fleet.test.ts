@@ -65,6 +65,14 @@ async function peakMegabytes(pid: number): Promise<number> {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1_024;
 }
 
+/** How many responses there were in all, and how many of these were encoded, as the metrics have it. */
+async function responses(adminPort: string): Promise<{ readonly sent: number; readonly encoded: number }> {
+  const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+  const sum = (name: string): number =>
+    [...text.matchAll(new RegExp(`^${name}\\{.*\\} (\\d+)$`, 'gm'))].reduce((total, [, value]) => total + Number(value), 0);
+  return { sent: sum('sluice_xds_responses_total'), encoded: sum('sluice_xds_responses_encoded_total') };
+}
+
 it(`brings ${clients} clients up with ${hosts} hosts, and a change to all of them, within ${limitMegabytes} MB`, async () => {
   const rest = Array.from({ length: hosts - 1 }, (_, index) => manifest(index + 1));
   await writeFile(join(folder, 'all.yaml'), [ingressClass, ...rest].join(''));
@@ -73,6 +81,7 @@ it(`brings ${clients} clients up with ${hosts} hosts, and a change to all of the
   const sluice = await startSluice(['serve', '--dir', folder, '--xds-insecure', '--log-format', 'json', ...free]);
   started.push(sluice);
   const [, port = ''] = await sluice.waitForOutput(/"xds":"127\.0\.0\.1:(\d+)"/);
+  const [, adminPort = ''] = await sluice.waitForOutput(/"admin":"127\.0\.0\.1:(\d+)"/);
   await sluice.waitForOutput(/"published"/);
 
   const script = ['--import', join(support, 'typescript-loader.js'), join(support, 'fleet.ts')];
@@ -85,4 +94,8 @@ it(`brings ${clients} clients up with ${hosts} hosts, and a change to all of the
 
   expect(fleet.stderr()).toBe('');
   expect(await peakMegabytes(sluice.pid)).toBeLessThan(limitMegabytes);
+  const { sent, encoded } = await responses(adminPort);
+  expect(sent).toBeGreaterThanOrEqual(6 * clients);
+  // The clients are not all at the same place at the same time, but nearly all get bytes that another one was sent.
+  expect(encoded).toBeLessThan(sent / 10);
 }, 60_000);
