@@ -67,6 +67,10 @@ export class DirtyNames implements Iterable<readonly [string, Dirty]> {
     if (id !== undefined) this.#alike.delete(id);
   }
 
+  deleteId(id: number): void {
+    if (!this.#alike.delete(id)) this.#apart.delete(this.#table.nameOf(id));
+  }
+
   clear(): void {
     this.#apart.clear();
     this.#alike.clear();

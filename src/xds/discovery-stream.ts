@@ -4,6 +4,8 @@ import { status } from '@grpc/grpc-js';
 import { decode } from '../proto/message.ts';
 import type { MessageTypes } from '../proto/message.ts';
 import { messageNameOf } from '../proto/type-url.ts';
+import { readDeltaRequest } from './delta-request.ts';
+import type { ReadDeltaRequest } from './delta-request.ts';
 import { Session } from './session.ts';
 import type { Reception, Response } from './session.ts';
 import type { Substitute } from './delivery.ts';
@@ -13,9 +15,9 @@ import { encodeResponse } from './wire.ts';
 
 export type Protocol = 'sotw' | 'delta';
 
-type DeltaMessage = MessageTypes['envoy.service.discovery.v3.DeltaDiscoveryRequest'];
-type SotwMessage = MessageTypes['envoy.service.discovery.v3.DiscoveryRequest'];
-type DiscoveryMessage = DeltaMessage | SotwMessage;
+type DiscoveryRequest =
+  | { readonly kind: 'sotw'; readonly message: MessageTypes['envoy.service.discovery.v3.DiscoveryRequest'] }
+  | ({ readonly kind: 'delta' } & ReadDeltaRequest);
 /** Both ways in encoded messages: requests are decoded when it is the stream's turn, because one can name ten thousand resources. */
 export type DiscoveryCall = ServerDuplexStream<Buffer, Buffer>;
 export type Node = MessageTypes['envoy.config.core.v3.Node'];
@@ -151,17 +153,16 @@ export class DiscoveryStream implements Turn {
     if (inbox.length === 0) return;
     this.#inbox = [];
     for (const bytes of inbox) {
-      const message = this.#isOpen ? this.#decode(bytes) : undefined;
-      if (message !== undefined) this.#receive(message);
+      const request = this.#isOpen ? this.#decode(bytes) : undefined;
+      if (request !== undefined) this.#receive(request);
     }
     if (inbox.length >= inboxLimit) this.#call.resume();
   }
 
-  #decode(bytes: Buffer): DiscoveryMessage | undefined {
+  #decode(bytes: Buffer): DiscoveryRequest | undefined {
     try {
-      return this.protocol === 'delta'
-        ? decode('envoy.service.discovery.v3.DeltaDiscoveryRequest', bytes)
-        : decode('envoy.service.discovery.v3.DiscoveryRequest', bytes);
+      if (this.protocol === 'delta') return { kind: 'delta', ...readDeltaRequest(bytes) };
+      return { kind: 'sotw', message: decode('envoy.service.discovery.v3.DiscoveryRequest', bytes) };
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       this.end(status.INVALID_ARGUMENT, `the request is not what it should be: ${why}`);
@@ -206,7 +207,8 @@ export class DiscoveryStream implements Turn {
     this.#settings.turns.giveBack(bytes);
   }
 
-  #receive(message: DiscoveryMessage): void {
+  #receive(request: DiscoveryRequest): void {
+    const { message } = request;
     // Only what tells nodes apart: Envoy lists every extension it was built with, and anything may stand in the metadata.
     if (message.node !== undefined) this.node = identityOf(message.node);
     const typeUrl = message.type_url ?? this.#settings.typeUrl ?? '';
@@ -218,27 +220,19 @@ export class DiscoveryStream implements Turn {
     }
     // Of a type that is never served there is nothing to say, now or later, and nothing to remember.
     if (messageNameOf(typeUrl) === undefined) return;
-    this.#report(typeUrl, this.#receiveTyped(typeUrl, message));
+    this.#report(typeUrl, this.#receiveTyped(typeUrl, request));
   }
 
-  #receiveTyped(typeUrl: string, message: DiscoveryMessage): Reception {
-    const nonce = message.response_nonce ?? '';
-    const refusal = message.error_detail && (message.error_detail.message ?? '').slice(0, refusalLength);
-    if (this.protocol === 'sotw') {
-      // The service's definition decodes requests of a SotW method as DiscoveryRequest.
-      const { resource_names: names = [], version_info: version = '' } = message as SotwMessage;
+  #receiveTyped(typeUrl: string, request: DiscoveryRequest): Reception {
+    const { response_nonce: nonce = '', error_detail: error } = request.message;
+    const refusal = error && (error.message ?? '').slice(0, refusalLength);
+    if (request.kind === 'sotw') {
+      const { resource_names: names = [], version_info: version = '' } = request.message;
       return this.session.receiveSotw({ typeUrl, names, version, nonce, refusal });
     }
-    // And those of a delta method as DeltaDiscoveryRequest.
-    const delta = message as DeltaMessage;
-    return this.session.receiveDelta({
-      typeUrl,
-      subscribe: delta.resource_names_subscribe ?? [],
-      unsubscribe: delta.resource_names_unsubscribe ?? [],
-      initialVersions: delta.initial_resource_versions ?? {},
-      nonce,
-      refusal,
-    });
+    const { resource_names_subscribe: subscribe = [], resource_names_unsubscribe: unsubscribe = [] } = request.message;
+    const { versions: initialVersions } = request;
+    return this.session.receiveDelta({ typeUrl, subscribe, unsubscribe, initialVersions, nonce, refusal });
   }
 
   #report(typeUrl: string, reception: Reception): void {

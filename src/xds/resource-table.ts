@@ -6,6 +6,7 @@ import { BatchCache } from './batch.ts';
 import type { Held } from './dirty-names.ts';
 import { IdSet } from './id-set.ts';
 import type { Resource } from './resource.ts';
+import { VersionIndex } from './version-index.ts';
 import type { Subscriber } from './view.ts';
 
 /** One subscription to the type. */
@@ -32,6 +33,7 @@ export class ResourceTable {
   #sortedNames: readonly string[] | undefined;
   #digest = 0n;
   #version: string | undefined;
+  #versionIndex: VersionIndex | undefined;
 
   constructor(typeUrl: string) {
     this.typeUrl = typeUrl;
@@ -66,6 +68,15 @@ export class ResourceTable {
   version(): string {
     this.#version ??= this.#digest.toString(16).padStart(16, '0');
     return this.#version;
+  }
+
+  /** By what clients that come back hold; made when the first of them does. */
+  versionIndex(): VersionIndex {
+    if (this.#versionIndex !== undefined) return this.#versionIndex;
+    const index = new VersionIndex((id) => this.#resources[id]);
+    for (const [id, resource] of this.#resources.entries()) if (resource !== undefined) index.add(id, resource);
+    this.#versionIndex = index;
+    return index;
   }
 
   find(name: string): number | undefined {
@@ -131,6 +142,8 @@ export class ResourceTable {
     this.#version = undefined;
     this.#all = undefined;
     this.#resources[id] = after;
+    if (before !== undefined) this.#versionIndex?.delete(id, before);
+    if (after !== undefined) this.#versionIndex?.add(id, after);
     if ((before === undefined) === (after === undefined)) return;
     this.#sortedNames = undefined;
     if (after === undefined) {

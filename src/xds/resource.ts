@@ -13,6 +13,9 @@ export interface Resource {
    */
   readonly record: Buffer;
   readonly anyOffset: number;
+  /** Where in the record the name and the version stand. */
+  readonly nameOffset: number;
+  readonly versionOffset: number;
   readonly bodyOffset: number;
   /** For a RouteConfiguration that takes its virtual hosts from VHDS: its body for clients that can't, less the hosts. */
   readonly inlineBody: Uint8Array | undefined;
@@ -35,17 +38,17 @@ export function createResource(typeUrl: string, name: string, body: Uint8Array, 
   const innerLength = fieldLength(nameLength) + fieldLength(version.length) + fieldLength(anyLength);
   const record = allocate(fieldLength(innerLength));
   let at = writeHead(record, 0, 2, innerLength);
-  at = writeHead(record, at, 3, nameLength);
-  at += record.write(name, at, nameLength, 'utf8');
-  at = writeHead(record, at, 1, version.length);
-  at += record.write(version, at, version.length, 'latin1');
+  const nameOffset = writeHead(record, at, 3, nameLength);
+  at = nameOffset + record.write(name, nameOffset, nameLength, 'utf8');
+  const versionOffset = writeHead(record, at, 1, version.length);
+  at = versionOffset + record.write(version, versionOffset, version.length, 'latin1');
   const anyOffset = at;
   at = writeHead(record, at, 2, anyLength);
   at = writeHead(record, at, 1, typeLength);
   at += record.write(typeUrl, at, typeLength, 'utf8');
   const bodyOffset = writeHead(record, at, 2, body.length);
   record.set(body, bodyOffset);
-  return { typeUrl, name, version, record, anyOffset, bodyOffset, inlineBody };
+  return { typeUrl, name, version, record, anyOffset, nameOffset, versionOffset, bodyOffset, inlineBody };
 }
 
 /** The encoded message. */

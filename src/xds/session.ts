@@ -8,6 +8,7 @@ import type { Batch } from './batch.ts';
 import { Delivery } from './delivery.ts';
 import type { SessionLimits, Substitute } from './delivery.ts';
 import type { Draft } from './draft.ts';
+import type { HeldVersions } from './delta-request.ts';
 import { Gates } from './gates.ts';
 import { rank } from './order.ts';
 import type { Resource } from './resource.ts';
@@ -26,7 +27,7 @@ export interface DeltaRequest {
   readonly typeUrl: string;
   readonly subscribe: readonly string[];
   readonly unsubscribe: readonly string[];
-  readonly initialVersions: Readonly<Record<string, string>>;
+  readonly initialVersions: HeldVersions;
   readonly nonce: string;
   /** The client's reason for refusing the response with this nonce; undefined when it accepts it. */
   readonly refusal: string | undefined;

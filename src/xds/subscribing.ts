@@ -1,5 +1,6 @@
 /** What requests say about which names are wanted, and what of these is therefore to be sent. */
 import { typeUrl } from '../proto/type-url.ts';
+import type { HeldVersions } from './delta-request.ts';
 import type { Subscription } from './subscription.ts';
 import { wildcardName } from './view.ts';
 
@@ -7,27 +8,30 @@ import { wildcardName } from './view.ts';
 export interface DeltaOpening {
   readonly subscribe: readonly string[];
   readonly unsubscribe: readonly string[];
-  /** Versions by name. */
-  readonly initialVersions: Readonly<Record<string, string>>;
+  readonly initialVersions: HeldVersions;
 }
 
 /** @param sequence here and below: the publication that stands */
 export function openDelta(subscription: Subscription, request: DeltaOpening, sequence: number): void {
-  const { initialVersions } = request;
+  const { initialVersions: held } = request;
+  const { dirty, table } = subscription;
   const dropped = new Set(request.unsubscribe);
-  const held = Object.entries(initialVersions);
-  const since = held.length === 0 ? startOf(subscription, sequence) : sequence;
+  const since = held.size === 0 ? startOf(subscription, sequence) : sequence;
   if (request.subscribe.length === 0) subscribe(subscription, wildcardName, false, since);
-  for (const name of request.subscribe) {
-    if (!dropped.has(name)) subscribe(subscription, name, !Object.hasOwn(initialVersions, name), since);
-  }
-  for (const [name, version] of held) {
-    if (!subscription.covers(name)) continue;
-    subscription.dirty.delete(name);
-    if (subscription.table.get(name)?.version !== version) subscription.dirty.mark(name, { version }, sequence, false);
-  }
+  for (const name of request.subscribe) if (!dropped.has(name)) subscribe(subscription, name, true, since);
+  held.compare(
+    table,
+    (id) => {
+      if (subscription.coversId(id)) dirty.deleteId(id);
+    },
+    (name, version) => {
+      if (!subscription.covers(name)) return;
+      dirty.delete(name);
+      dirty.mark(name, { version }, sequence, false);
+    },
+  );
   // A client that comes back with what it has needs no answer when nothing has changed.
-  if (held.length > 0) subscription.owesAnswer = false;
+  if (held.size > 0) subscription.owesAnswer = false;
 }
 
 export function openSotw(subscription: Subscription, names: readonly string[], sequence: number): void {

@@ -5,6 +5,8 @@
 import { encode } from '../../src/proto/message.ts';
 import { typeUrl } from '../../src/proto/type-url.ts';
 import type { SessionLimits, Substitute } from '../../src/xds/delivery.ts';
+import { readDeltaRequest } from '../../src/xds/delta-request.ts';
+import type { HeldVersions } from '../../src/xds/delta-request.ts';
 import { createResource } from '../../src/xds/resource.ts';
 import type { Resource } from '../../src/xds/resource.ts';
 import { ResourceStore } from '../../src/xds/resource-store.ts';
@@ -20,6 +22,11 @@ export const emptyAssignments: Substitute = (type, name) =>
   type === typeUrl.clusterLoadAssignment
     ? createResource(type, name, encode('envoy.config.endpoint.v3.ClusterLoadAssignment', { cluster_name: name }))
     : undefined;
+
+/** Versions by name, as tests write them. */
+type BareDelta = Omit<DeltaRequest, 'initialVersions'> & {
+  readonly initialVersions: Readonly<Record<string, string>>;
+};
 
 export class Conversation {
   readonly protocol: Protocol;
@@ -64,9 +71,9 @@ export class Conversation {
   }
 
   /** A bare request; what is left out is as a client would have it. */
-  delta(request: Partial<DeltaRequest> & { readonly typeUrl: string }): Reception {
-    const blank = { subscribe: [], unsubscribe: [], initialVersions: {}, nonce: '', refusal: undefined };
-    return this.session.receiveDelta({ ...blank, ...request });
+  delta({ initialVersions = {}, ...request }: Partial<BareDelta> & { readonly typeUrl: string }): Reception {
+    const blank = { subscribe: [], unsubscribe: [], nonce: '', refusal: undefined };
+    return this.session.receiveDelta({ ...blank, ...request, initialVersions: heldVersions(initialVersions) });
   }
 
   /** A bare request; what is left out is as a client would have it. */
@@ -133,6 +140,12 @@ export class Conversation {
     this.#named.set(type, known);
     return known;
   }
+}
+
+/** As a request has them. */
+export function heldVersions(versions: Readonly<Record<string, string>>): HeldVersions {
+  const request = encode('envoy.service.discovery.v3.DeltaDiscoveryRequest', { initial_resource_versions: versions });
+  return readDeltaRequest(Buffer.from(request)).versions;
 }
 
 export function describeResponse(response: Response): string {
