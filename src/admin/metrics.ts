@@ -68,6 +68,8 @@ interface Tally {
   readonly sent: Readonly<Record<Protocol, { count: number; bytes: number; encoded: number }>>;
 }
 
+const nothingSent = { count: 0, bytes: 0, encoded: 0 };
+
 /**
  * What happens on streams, thousands of times a second: counted in plain numbers, one lookup an event, and handed to the registry's
  * counters when these are read.
@@ -77,8 +79,7 @@ function streamTallies(registry: Registry): Pick<Metrics, 'response' | 'ack' | '
   const tallyOf = (typeUrl: string): Tally => {
     const known = tallies.get(typeUrl);
     if (known !== undefined) return known;
-    const none = () => ({ count: 0, bytes: 0, encoded: 0 });
-    const sent = { sotw: none(), delta: none() };
+    const sent = { sotw: { ...nothingSent }, delta: { ...nothingSent } };
     const made: Tally = { type: shortType(typeUrl), acks: { count: 0 }, nacks: { count: 0 }, sent };
     tallies.set(typeUrl, made);
     return made;

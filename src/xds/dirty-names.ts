@@ -94,8 +94,7 @@ export class DirtyNames implements Iterable<readonly [string, Dirty]> {
   }
 
   /** Notes that the client must be sent a name, because it changed or because the client asked. */
-  mark(name: string, held: Held | undefined, sequence: number, forced: boolean): void {
-    const id = this.#table.find(name);
+  mark(name: string, held: Held | undefined, sequence: number, forced: boolean, id = this.#table.find(name)): void {
     const isAlike = id !== undefined && this.#alike.has(id);
     const exists = id !== undefined && this.#table.at(id) !== undefined;
     const earlier = isAlike ? this.#each : this.#apart.get(name);

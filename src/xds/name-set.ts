@@ -24,9 +24,11 @@ export class NameSet implements Iterable<string> {
     return this.#ids.has(id);
   }
 
-  add(name: string): void {
+  /** Gives back the number of the name. */
+  add(name: string): number {
     const id = this.#table.acquire(name);
     if (!this.#ids.add(id)) this.#table.release(id);
+    return id;
   }
 
   delete(name: string): void {

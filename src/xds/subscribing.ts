@@ -78,8 +78,8 @@ export function forgetUnlisted(subscription: Subscription, names: ReadonlySet<st
 function subscribe(subscription: Subscription, name: string, forced: boolean, since: number): void {
   const { dirty, names } = subscription;
   if (name !== wildcardName) {
-    names.add(name);
-    dirty.mark(name, undefined, since, forced);
+    const id = names.add(name);
+    dirty.mark(name, undefined, since, forced, id);
   } else if (!subscription.wildcard) {
     subscription.wildcard = true;
     dirty.markAll(names, since);

@@ -123,6 +123,7 @@ export class Subscription implements Watcher {
   }
 
   #judge(names: Iterable<string>, refusal: string | undefined): void {
+    if (refusal === undefined && this.rejected.size === 0) return;
     for (const name of names) {
       if (refusal === undefined) this.rejected.delete(name);
       // What the client has given up meanwhile, it does not go on with either.

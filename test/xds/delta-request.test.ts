@@ -76,11 +76,11 @@ describe('a delta request', () => {
   });
 
   it.each([
-    ['an entry that ends beyond the message', [0x2a, 9, 0x0a, 1, 0x61]],
-    ['a key that ends beyond its entry', [0x2a, 3, 0x0a, 9, 0x61, 0x1a, 0]],
-    ['a number without an end', [0x2a, 0xff]],
-    ['a group, which proto3 does not have', [0x2b]],
-  ])('is refused when it has %s', (_title, bytes) => {
-    expect(() => readDeltaRequest(Buffer.from(bytes))).toThrow();
+    ['an entry that ends beyond the message', [0x2a, 9, 0x0a, 1, 0x61], 'a field is longer than its message'],
+    ['a key that ends beyond its entry', [0x2a, 3, 0x0a, 9, 0x61, 0x1a, 0], 'a field is longer than its message'],
+    ['a number without an end', [0x2a, 0xff], 'a number has no end'],
+    ['a group, which proto3 does not have', [0x2b], 'wire type 3 is not used here'],
+  ])('is refused when it has %s', (_title, bytes, message) => {
+    expect(() => readDeltaRequest(Buffer.from(bytes))).toThrow(message);
   });
 });

@@ -13,11 +13,15 @@ describe('a set of ids', () => {
         let ids = new IdSet();
         const model = new Set<number>();
         for (const { kind, id: each } of steps) {
+          const had = model.has(each);
+          let [told, expected] = [had, had];
           if (kind === 'add') {
-            expect(ids.add(each)).toBe(!model.has(each));
+            [told, expected] = [ids.add(each), !had];
             model.add(each);
-          } else if (kind === 'delete') expect(ids.delete(each)).toBe(model.delete(each));
-          else if (kind === 'copy') {
+          } else if (kind === 'delete') {
+            [told, expected] = [ids.delete(each), had];
+            model.delete(each);
+          } else if (kind === 'copy') {
             const copy = new IdSet();
             copy.copy(ids);
             // The two must not share what is changed next.
@@ -27,6 +31,7 @@ describe('a set of ids', () => {
             ids.clear();
             model.clear();
           }
+          expect(told).toBe(expected);
           expect([...ids]).toEqual([...model].toSorted((a, b) => a - b));
           expect(ids.size).toBe(model.size);
           expect(ids.has(each)).toBe(model.has(each));
