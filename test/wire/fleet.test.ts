@@ -69,7 +69,10 @@ async function peakMegabytes(pid: number): Promise<number> {
 async function responses(adminPort: string): Promise<{ readonly sent: number; readonly encoded: number }> {
   const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
   const sum = (name: string): number =>
-    [...text.matchAll(new RegExp(`^${name}\\{.*\\} (\\d+)$`, 'gm'))].reduce((total, [, value]) => total + Number(value), 0);
+    [...text.matchAll(new RegExp(`^${name}\\{.*\\} (\\d+)$`, 'gm'))].reduce(
+      (total, [, value]) => total + Number(value),
+      0,
+    );
   return { sent: sum('sluice_xds_responses_total'), encoded: sum('sluice_xds_responses_encoded_total') };
 }
 
