@@ -67,11 +67,25 @@ export class Holding {
 
 export class Catalogue {
   readonly versions = new Numbering();
-  /** For the number of a cluster's name the number of the load assignment's; 0 for a cluster that has none. */
-  readonly assignmentOf = new Map<number, number>();
+  readonly #assignmentOf = new Map<number, number>();
+  readonly #clusterOf = new Map<number, number>();
   readonly #names = new Map<string, Numbering>();
   readonly #subscriptions = new Map<string, { readonly names: readonly number[]; readonly encoded: Buffer }>();
   readonly #initial = new Map<string, { readonly holding: Holding; readonly encoded: Buffer }>();
+
+  /** By the numbers of their names; the assignment is 0 for a cluster that has none. */
+  link(cluster: number, assignment: number): void {
+    this.#assignmentOf.set(cluster, assignment);
+    this.#clusterOf.set(assignment, cluster);
+  }
+
+  knows(cluster: number): boolean {
+    return this.#assignmentOf.has(cluster);
+  }
+
+  clusterOf(assignment: number): number {
+    return this.#clusterOf.get(assignment) ?? 0;
+  }
 
   names(typeUrl: string): Numbering {
     const known = this.#names.get(typeUrl);
@@ -109,7 +123,7 @@ export class Catalogue {
 
   /** The load assignments of the clusters that an Envoy holds. */
   assignments(clusters: Iterable<number>): readonly number[] {
-    return [...clusters].map((cluster) => this.assignmentOf.get(cluster) ?? 0).filter((name) => name !== 0);
+    return [...clusters].map((cluster) => this.#assignmentOf.get(cluster) ?? 0).filter((name) => name !== 0);
   }
 }
 

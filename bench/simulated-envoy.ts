@@ -210,7 +210,7 @@ export class SimulatedEnvoy {
     const isWhole = this.#order.protocol === 'sotw' && (typeUrl === types.cluster || typeUrl === types.listener);
     for (const { name, version } of resources) {
       const number = names.of(name);
-      holding.set(number, this.#catalogue.versions.of(version));
+      if (this.#isSubscribed(typeUrl, number)) holding.set(number, this.#catalogue.versions.of(version));
       if (isWhole) listed.add(number);
     }
     const gone = isWhole
@@ -220,19 +220,24 @@ export class SimulatedEnvoy {
     return gone;
   }
 
+  /** A load assignment may still come when its cluster is gone. */
+  #isSubscribed(typeUrl: string, name: number): boolean {
+    return typeUrl !== types.assignment || this.holding(types.cluster).get(this.#catalogue.clusterOf(name)) !== 0;
+  }
+
   /** Those that it did not hold yet. What load assignment they have is read once for all Envoys. */
   #newClusters({ message, resources }: Received): readonly number[] {
     const holding = this.holding(types.cluster);
-    const { assignmentOf } = this.#catalogue;
     const found: number[] = [];
     for (const { name, from, to } of resources) {
       const cluster = this.#catalogue.names(types.cluster).of(name);
       if (holding.get(cluster) !== 0) continue;
       found.push(cluster);
-      if (assignmentOf.has(cluster)) continue;
+      if (this.#catalogue.knows(cluster)) continue;
       const source = fieldAt(message.subarray(from, to), [3]);
       const assignment = source && (fieldAt(source, [2])?.toString() ?? name);
-      assignmentOf.set(cluster, assignment === undefined ? 0 : this.#catalogue.names(types.assignment).of(assignment));
+      const numbers = this.#catalogue.names(types.assignment);
+      this.#catalogue.link(cluster, assignment === undefined ? 0 : numbers.of(assignment));
     }
     return found;
   }

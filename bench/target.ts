@@ -2,7 +2,7 @@
 import type { Protocol } from './fleet-protocol.ts';
 import type { Measurement } from './measurement.ts';
 
-export interface Target {
+interface Target {
   readonly work: string;
   readonly bound: 'at most' | 'at least';
   readonly limit: number;
@@ -38,7 +38,7 @@ const change = { endpointChange: 'endpoint change', newIngress: 'new Ingress' } 
 
 type ChangeName = keyof typeof change;
 
-export const targets: readonly Target[] = [
+const targets: readonly Target[] = [
   latency('newIngress', 1_000, 1, 1.5),
   bytes('newIngress', 1_000, 1, 2_000),
   latency('newIngress', 10_000, 1, 1.5),
@@ -68,15 +68,15 @@ export const targets: readonly Target[] = [
   ...[1, 100, 1_000].flatMap((streams) => [ofLimit('newIngress', streams), ofLimit('endpointChange', streams)]),
 ];
 
-/** As rows of a Markdown table. */
+/** As rows of a Markdown table, of those that the run measured. */
 export function targetTable(run: Run): readonly (readonly string[])[] {
-  const rows = targets.map(({ work, bound, limit, unit, measured }) => {
+  const rows = targets.flatMap(({ work, bound, limit, unit, measured }) => {
     const value = measured(run);
+    if (value === undefined || Number.isNaN(value)) return [];
     const wanted = `${bound === 'at most' ? '<=' : '>='} ${limit.toLocaleString('en')} ${unit}`.trimEnd();
-    if (value === undefined || Number.isNaN(value)) return [work, wanted, '', 'not measured'];
     const isMet = bound === 'at most' ? value <= limit : value >= limit;
     const shown = Math.abs(value) < 10 ? value.toFixed(1) : Math.round(value).toLocaleString('en');
-    return [work, wanted, `${shown} ${unit}`.trimEnd(), isMet ? 'met' : 'NOT MET'];
+    return [[work, wanted, `${shown} ${unit}`.trimEnd(), isMet ? 'met' : 'NOT MET']];
   });
   return [['work', 'target', 'measured', ''], ...rows];
 }
