@@ -29,6 +29,19 @@ export interface ChurnCost extends ChurnPlan {
 
 const patienceMs = 10_000;
 
+/**
+ * Where the numbers of the next churn begin: one that set the addresses that the last one left behind would change nothing. All are
+ * multiples of the number of applications.
+ */
+let nextNumber = 0;
+const numbers = 65_000;
+
+function takeNumbers(count: number): number {
+  const begin = nextNumber + count > numbers ? 0 : nextNumber;
+  nextNumber = begin + Math.ceil(count / 500) * 500;
+  return begin;
+}
+
 export async function measureChurn(
   { workload }: Testbed,
   { server, fleet }: Subject,
@@ -42,8 +55,10 @@ export async function measureChurn(
   const before = await fleet.counts();
   const startedAt = now();
   const writes: Promise<void>[] = [];
-  for (let number = 0; number < perSecond * seconds; number += 1) {
-    await pause(Math.max(0, startedAt + (number * 1_000) / perSecond - now()));
+  const begin = takeNumbers(perSecond * seconds);
+  for (let i = 0; i < perSecond * seconds; i += 1) {
+    const number = begin + i;
+    await pause(Math.max(0, startedAt + (i * 1_000) / perSecond - now()));
     writes.push(workload.moveEndpoint(ledger.sent(number), numberedAddress(churnPrefix, number)));
   }
   await Promise.all(writes);
