@@ -81,6 +81,7 @@ it('says when the server goes away', async () => {
 });
 
 interface Connected {
+  readonly protocol: Protocol;
   readonly envoy: SimulatedEnvoy;
   readonly catalogue: Catalogue;
   readonly responses: Received[];
@@ -102,7 +103,7 @@ async function connect(protocol: Protocol, catalogue = new Catalogue()): Promise
   running.push(envoy);
   envoy.connect();
   await eventually(() => expect(completed).toEqual([envoy]));
-  return { envoy, catalogue, responses, completed, failures };
+  return { protocol, envoy, catalogue, responses, completed, failures };
 }
 
 /** Type and name of what was sent, each once. */
@@ -117,18 +118,20 @@ const whole = {
   sotw: [types.cluster, types.assignment, types.listener],
 } as const;
 
-/** Versions by name. */
-function holding({ envoy, catalogue }: Connected, typeUrl: string): Readonly<Record<string, string>> {
+type Versions = Readonly<Record<string, string>>;
+
+/** By name; in SotW, where the version is that of the last response to name it, names only. */
+function holding({ envoy, catalogue, protocol }: Connected, typeUrl: string): Versions {
   const of = envoy.holding(typeUrl);
   const names = catalogue.names(typeUrl);
-  return Object.fromEntries([...of.names()].map((name) => [names.text(name), catalogue.versions.text(of.get(name))]));
+  const versionOf = (name: number): string => (protocol === 'delta' ? catalogue.versions.text(of.get(name)) : '');
+  return Object.fromEntries([...of.names()].map((name) => [names.text(name), versionOf(name)]));
 }
 
-/** The same as the server has it. In SotW the version is that of the response, and those before had others. */
-function served(protocol: Protocol, typeUrl: string): Readonly<Record<string, unknown>> {
+/** The same as the server has it. */
+function served(protocol: Protocol, typeUrl: string): Versions {
   const view = serving.server.store[protocol];
-  const versionOf = (name: string): unknown =>
-    protocol === 'delta' ? view.get(typeUrl, name)?.version : expect.any(String);
+  const versionOf = (name: string): string => (protocol === 'delta' ? (view.get(typeUrl, name)?.version ?? '') : '');
   return Object.fromEntries(view.names(typeUrl).map((name) => [name, versionOf(name)]));
 }
 
