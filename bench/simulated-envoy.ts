@@ -1,20 +1,14 @@
 /**
- * One simulated Envoy: a TCP connection of its own that subscribes like Envoy does and acknowledges everything at once. It speaks HTTP/2
- * with Node's own client, because a full gRPC client would cost more than the server that is measured.
+ * One simulated Envoy: a TCP connection of its own that subscribes like Envoy does, acknowledges everything at once, and remembers the
+ * version of every resource. It speaks HTTP/2 with Node's own client, because a full gRPC client would cost more than the server that
+ * is measured.
  */
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { type Catalogue, Holding } from './catalogue.ts';
+import { type Received, readResponse, types } from './discovery-response.ts';
 import type { FleetOrder } from './fleet-protocol.ts';
-import { allFields, encodeFields, fieldAt, fieldsOf } from './wire-message.ts';
-
-const typeUrlPrefix = 'type.googleapis.com/envoy.';
-
-const types = {
-  cluster: `${typeUrlPrefix}config.cluster.v3.Cluster`,
-  assignment: `${typeUrlPrefix}config.endpoint.v3.ClusterLoadAssignment`,
-  listener: `${typeUrlPrefix}config.listener.v3.Listener`,
-  routes: `${typeUrlPrefix}config.route.v3.RouteConfiguration`,
-  virtualHost: `${typeUrlPrefix}config.route.v3.VirtualHost`,
-} as const;
+import { FrameSplitter, frameOf } from './frame-splitter.ts';
+import { allFields, encodeFields, fieldAt, FieldReader, type WireField } from './wire-message.ts';
 
 const services: Readonly<Record<string, { readonly service: string; readonly plural: string }>> = {
   [types.cluster]: { service: 'cluster.v3.ClusterDiscoveryService', plural: 'Clusters' },
@@ -27,63 +21,164 @@ const services: Readonly<Record<string, { readonly service: string; readonly plu
 const windowBytes = 64 * 1024 * 1024;
 
 export interface Observer {
-  /** Every response, before it is acknowledged. */
-  readonly response: (envoy: SimulatedEnvoy, message: Buffer, isAssignment: boolean) => void;
+  /** Every response, before it is acknowledged and before what it brings is held. */
+  readonly response: (envoy: SimulatedEnvoy, received: Received) => void;
   readonly complete: (envoy: SimulatedEnvoy) => void;
   readonly failed: (message: string) => void;
-}
-
-interface Received {
-  readonly typeUrl: string;
-  readonly version: string;
-  readonly nonce: string;
-  /** The name is empty in SotW, where it is inside of the resource. */
-  readonly resources: readonly { readonly name: string; readonly body: Buffer }[];
-  readonly removed: readonly string[];
 }
 
 export class SimulatedEnvoy {
   readonly id: number;
   readonly #order: FleetOrder;
+  readonly #catalogue: Catalogue;
   readonly #observer: Observer;
-  readonly #session: ClientHttp2Session;
-  readonly #streams = new Map<string, ClientHttp2Stream>();
-  /** What is subscribed by name, for each type; a type without names is subscribed with the wildcard. */
-  readonly #names = new Map<string, Set<string>>();
+  readonly #holdings = new Map<string, Holding>();
   /** The last version of each type, which SotW requests repeat. */
-  readonly #versions = new Map<string, { readonly version: string; readonly nonce: string }>();
-  /** EDS name by cluster. */
-  readonly #assignmentOf = new Map<string, string>();
-  readonly #assignments = new Set<string>();
-  readonly #virtualHosts = new Set<string>();
+  readonly #versions = new Map<string, string>();
   readonly #hostsOfTable = new Map<string, number>();
+  #session: ClientHttp2Session | undefined;
+  #streams = new Map<string, ClientHttp2Stream>();
+  #nonces = new Map<string, string>();
+  /** Types that were asked for on this connection. */
+  #subscribed = new Set<string>();
+  #tables: readonly number[] = [];
   #isComplete = false;
 
-  constructor(id: number, order: FleetOrder, observer: Observer) {
+  constructor(id: number, order: FleetOrder, catalogue: Catalogue, observer: Observer) {
     this.id = id;
     this.#order = order;
+    this.#catalogue = catalogue;
     this.#observer = observer;
-    this.#session = connect(`http://127.0.0.1:${order.port}`, { settings: { initialWindowSize: windowBytes } });
-    this.#session.on('error', (error) => observer.failed(error.message));
-    this.#session.once('connect', (session) => session.setLocalWindowSize(windowBytes));
-    this.#subscribe(types.cluster, undefined);
   }
 
-  #stream(typeUrl: string): ClientHttp2Stream {
-    const key = this.#order.service === 'ads' ? '' : typeUrl;
+  /** With `resume` it comes back with what it held when it was dropped, as an Envoy whose connection broke; else as a new one. */
+  connect(resume = false): void {
+    const { port, tls } = this.#order;
+    this.drop();
+    const settings = { initialWindowSize: windowBytes };
+    const session = connect(`${tls ? 'https' : 'http'}://127.0.0.1:${port}`, { settings, ...tls });
+    session.on('error', (error) => this.#fail(session, error.message));
+    session.once('connect', () => session.setLocalWindowSize(windowBytes));
+    this.#session = session;
+    if (resume) return this.#resume();
+    this.#holdings.clear();
+    this.#versions.clear();
+    this.#hostsOfTable.clear();
+    this.#tables = [];
+    this.#isComplete = false;
+    this.#subscribe(types.cluster);
+  }
+
+  /** Closes the connection without a word, as a machine does that is gone. */
+  drop(): void {
+    const session = this.#session;
+    this.#session = undefined;
+    this.#streams = new Map();
+    this.#nonces = new Map();
+    this.#subscribed = new Set();
+    session?.destroy();
+  }
+
+  holding(typeUrl: string): Holding {
+    const known = this.#holdings.get(typeUrl);
+    if (known !== undefined) return known;
+    const made = new Holding();
+    this.#holdings.set(typeUrl, made);
+    return made;
+  }
+
+  #fail(session: ClientHttp2Session, message: string): void {
+    if (session === this.#session) this.#observer.failed(`Envoy ${this.id}: ${message}`);
+  }
+
+  #resume(): void {
+    const held = [...this.#holdings.keys()].filter((typeUrl) => this.holding(typeUrl).count > 0);
+    for (const typeUrl of held) this.#subscribe(typeUrl, this.#namesOf(typeUrl));
+  }
+
+  /** The names that are asked for one by one; none of a type that is asked for with the wildcard. */
+  #namesOf(typeUrl: string): readonly number[] {
+    if (typeUrl === types.routes) return this.#tables;
+    if (typeUrl !== types.assignment) return [];
+    return this.#catalogue.assignments(this.holding(types.cluster).names());
+  }
+
+  /** In delta the names are added to those before; in SotW all are said each time. */
+  #subscribe(typeUrl: string, names: readonly number[] = [], dropped: readonly number[] = []): void {
+    const isFirst = !this.#subscribed.has(typeUrl);
+    this.#subscribed.add(typeUrl);
+    if (this.#order.protocol === 'sotw') return this.#sendSotw(typeUrl);
+    const holding = this.holding(typeUrl);
+    const numbering = this.#catalogue.names(typeUrl);
+    // No names at all in the first request is the wildcard.
+    const message = [
+      encodeFields([
+        ...this.#node(typeUrl),
+        [2, typeUrl],
+        ...dropped.map((name) => [4, numbering.text(name)] as const),
+      ]),
+      this.#catalogue.subscribe(typeUrl, names),
+      ...(isFirst && holding.count > 0 ? [this.#catalogue.initialVersions(typeUrl, holding)] : []),
+    ];
+    this.#send(typeUrl, Buffer.concat(message));
+  }
+
+  #acknowledge(typeUrl: string, nonce: string): void {
+    if (this.#order.protocol === 'sotw') return this.#sendSotw(typeUrl);
+    const request = encodeFields([
+      [2, typeUrl],
+      [6, nonce],
+    ]);
+    this.#send(typeUrl, request);
+  }
+
+  #sendSotw(typeUrl: string): void {
+    const head = encodeFields([
+      [1, this.#versions.get(typeUrl) ?? ''],
+      ...this.#node(typeUrl).map(([, node]) => [2, node] as const),
+      [4, typeUrl],
+      [5, this.#nonces.get(typeUrl) ?? ''],
+    ]);
+    this.#send(typeUrl, Buffer.concat([head, this.#catalogue.subscribe(typeUrl, this.#namesOf(typeUrl))]));
+  }
+
+  /** In the first request of a stream. */
+  #node(typeUrl: string): readonly WireField[] {
+    if (this.#streams.has(this.#streamKey(typeUrl))) return [];
+    const node = encodeFields([
+      [1, `envoy-${this.id}`],
+      [2, this.#order.nodeCluster ?? 'bench'],
+    ]);
+    return [[1, node]];
+  }
+
+  #streamKey(typeUrl: string): string {
+    return this.#order.service === 'ads' ? '' : typeUrl;
+  }
+
+  #send(typeUrl: string, message: Buffer): void {
+    this.#stream(typeUrl)?.write(frameOf(message));
+  }
+
+  #stream(typeUrl: string): ClientHttp2Stream | undefined {
+    const session = this.#session;
+    const key = this.#streamKey(typeUrl);
     const existing = this.#streams.get(key);
-    if (existing !== undefined) return existing;
-    const stream = this.#session.request({
+    if (existing !== undefined || session === undefined) return existing;
+    const stream = session.request({
       ':method': 'POST',
       ':path': methodPath(this.#order, typeUrl),
       'content-type': 'application/grpc',
       te: 'trailers',
     });
-    const frames = new FrameSplitter((message) => this.#receive(message));
+    const frames = new FrameSplitter((message) => {
+      if (session === this.#session) this.#receive(message);
+    });
     stream.on('data', (chunk: Buffer) => frames.push(chunk));
-    stream.on('error', (error) => this.#observer.failed(error.message));
+    stream.on('error', (error) => this.#fail(session, error.message));
     stream.on('trailers', (trailers) =>
-      this.#observer.failed(
+      this.#fail(
+        session,
         `stream ended with status ${String(trailers['grpc-status'])} ${String(trailers['grpc-message'])}`,
       ),
     );
@@ -91,136 +186,111 @@ export class SimulatedEnvoy {
     return stream;
   }
 
-  #subscribe(typeUrl: string, added: readonly string[] | undefined, dropped: readonly string[] = []): void {
-    const names = this.#names.get(typeUrl) ?? new Set();
-    this.#names.set(typeUrl, names);
-    for (const name of added ?? []) names.add(name);
-    for (const name of dropped) names.delete(name);
-    if (this.#order.protocol === 'sotw') return this.#sendSotw(typeUrl);
-    // No names at all in the first request is the wildcard.
-    this.#send(typeUrl, [
-      [1, this.#node()],
-      [2, typeUrl],
-      ...(added ?? []).map((name) => [3, name] as const),
-      ...dropped.map((name) => [4, name] as const),
-    ]);
-  }
-
-  #acknowledge(typeUrl: string, nonce: string): void {
-    if (this.#order.protocol === 'sotw') return this.#sendSotw(typeUrl);
-    this.#send(typeUrl, [
-      [2, typeUrl],
-      [6, nonce],
-    ]);
-  }
-
-  #sendSotw(typeUrl: string): void {
-    const { version = '', nonce = '' } = this.#versions.get(typeUrl) ?? {};
-    this.#send(typeUrl, [
-      [1, version],
-      [2, this.#node()],
-      ...[...(this.#names.get(typeUrl) ?? [])].map((name) => [3, name] as const),
-      [4, typeUrl],
-      [5, nonce],
-    ]);
-  }
-
-  #node(): Buffer {
-    return encodeFields([
-      [1, `envoy-${this.id}`],
-      [2, 'bench'],
-    ]);
-  }
-
-  #send(typeUrl: string, fields: Parameters<typeof encodeFields>[0]): void {
-    const message = encodeFields(fields);
-    const frame = Buffer.allocUnsafe(5 + message.length);
-    frame[0] = 0;
-    frame.writeUInt32BE(message.length, 1);
-    message.copy(frame, 5);
-    this.#stream(typeUrl).write(frame);
-  }
-
   #receive(message: Buffer): void {
-    const received = this.#order.protocol === 'delta' ? readDelta(message) : readSotw(message);
+    const received = readResponse(this.#order.protocol, message);
     const { typeUrl, version, nonce } = received;
-    this.#versions.set(typeUrl, { version, nonce });
-    this.#observer.response(this, message, typeUrl === types.assignment);
+    this.#versions.set(typeUrl, version);
+    this.#nonces.set(typeUrl, nonce);
+    this.#observer.response(this, received);
+    const newClusters = typeUrl === types.cluster ? this.#newClusters(received) : [];
+    const gone = this.#hold(received);
     this.#acknowledge(typeUrl, nonce);
-    if (typeUrl === types.cluster) this.#takeClusters(received);
-    else if (typeUrl === types.assignment) this.#takeAssignments(received);
+    if (typeUrl === types.cluster) this.#followClusters(newClusters, gone);
+    else if (typeUrl === types.assignment) this.#askForListeners();
     else if (typeUrl === types.listener) this.#takeListeners(received);
     else if (typeUrl === types.routes) this.#takeRoutes(received);
-    else if (typeUrl === types.virtualHost) this.#takeVirtualHosts(received);
     this.#checkComplete();
   }
 
-  /** Load assignments by the names that the clusters give, or by the clusters' own. */
-  #takeClusters({ resources, removed }: Received): void {
-    const added: string[] = [];
-    const held = new Set<string>();
-    for (const { body } of resources) {
-      const name = fieldAt(body, [1])?.toString() ?? '';
-      held.add(name);
-      if (this.#assignmentOf.has(name)) continue;
-      const source = fieldAt(body, [3]);
-      if (source === undefined) continue;
-      const assignment = fieldAt(source, [2])?.toString() ?? name;
-      this.#assignmentOf.set(name, assignment);
-      added.push(assignment);
+  /** Answers the numbers of the names that it held and does not any more. */
+  #hold({ typeUrl, resources, removed }: Received): readonly number[] {
+    const holding = this.holding(typeUrl);
+    const names = this.#catalogue.names(typeUrl);
+    const listed = new Set<number>();
+    const isWhole = this.#order.protocol === 'sotw' && (typeUrl === types.cluster || typeUrl === types.listener);
+    for (const { name, version } of resources) {
+      const number = names.of(name);
+      if (this.#isSubscribed(typeUrl, number)) holding.set(number, this.#catalogue.versions.of(version));
+      if (isWhole) listed.add(number);
     }
-    const gone =
-      this.#order.protocol === 'delta' ? removed : [...this.#assignmentOf.keys()].filter((name) => !held.has(name));
-    const dropped = gone.flatMap((name) => this.#assignmentOf.get(name) ?? []);
-    for (const name of gone) this.#assignmentOf.delete(name);
-    if (added.length + dropped.length > 0) this.#subscribe(types.assignment, added, dropped);
-    // Envoy asks for listeners when its clusters are ready.
-    if (!this.#names.has(types.listener) && this.#assignmentOf.size === 0) this.#subscribe(types.listener, undefined);
+    const gone = isWhole
+      ? [...holding.names()].filter((name) => !listed.has(name))
+      : removed.map((name) => names.of(name));
+    for (const name of gone) holding.set(name, 0);
+    return gone;
   }
 
-  #takeAssignments({ resources }: Received): void {
-    for (const { name, body } of resources) {
-      this.#assignments.add(name === '' ? (fieldAt(body, [1])?.toString() ?? '') : name);
+  /** A load assignment may still come when its cluster is gone. */
+  #isSubscribed(typeUrl: string, name: number): boolean {
+    return typeUrl !== types.assignment || this.holding(types.cluster).get(this.#catalogue.clusterOf(name)) !== 0;
+  }
+
+  /** Those that it did not hold yet. What load assignment they have is read once for all Envoys. */
+  #newClusters({ message, resources }: Received): readonly number[] {
+    const holding = this.holding(types.cluster);
+    const found: number[] = [];
+    for (const { name, from, to } of resources) {
+      const cluster = this.#catalogue.names(types.cluster).of(name);
+      if (holding.get(cluster) !== 0) continue;
+      found.push(cluster);
+      if (this.#catalogue.knows(cluster)) continue;
+      const source = fieldAt(message.subarray(from, to), [3]);
+      const assignment = source && (fieldAt(source, [2])?.toString() ?? name);
+      const numbers = this.#catalogue.names(types.assignment);
+      this.#catalogue.link(cluster, assignment === undefined ? 0 : numbers.of(assignment));
     }
-    if (!this.#names.has(types.listener)) this.#subscribe(types.listener, undefined);
+    return found;
+  }
+
+  /** Load assignments by the names that the clusters give, or by the clusters' own. */
+  #followClusters(added: readonly number[], gone: readonly number[]): void {
+    const names = this.#catalogue.assignments(added);
+    const dropped = this.#catalogue.assignments(gone);
+    for (const name of dropped) this.holding(types.assignment).set(name, 0);
+    if (names.length + dropped.length > 0) this.#subscribe(types.assignment, names, dropped);
+    // Envoy asks for listeners when its clusters are ready.
+    if (!this.#subscribed.has(types.assignment)) this.#askForListeners();
+  }
+
+  #askForListeners(): void {
+    if (!this.#subscribed.has(types.listener)) this.#subscribe(types.listener);
   }
 
   /** Route tables by the names in the listeners' HTTP connection managers. */
-  #takeListeners({ resources }: Received): void {
-    const known = this.#names.get(types.routes) ?? new Set();
-    const added = new Set<string>();
-    for (const { body } of resources) {
-      const chains = [...allFields(body, 3), ...allFields(body, 25)];
+  #takeListeners({ message, resources }: Received): void {
+    const names = this.#catalogue.names(types.routes);
+    const added = new Set<number>();
+    for (const { from, to } of resources) {
+      const listener = message.subarray(from, to);
+      const chains = [...allFields(listener, 3), ...allFields(listener, 25)];
       for (const filter of chains.flatMap((chain) => allFields(chain, 3))) {
         const table = fieldAt(filter, [4, 2, 3, 2])?.toString();
-        if (table !== undefined && !known.has(table)) added.add(table);
+        if (table !== undefined && !this.#tables.includes(names.of(table))) added.add(names.of(table));
       }
     }
+    this.#tables = [...this.#tables, ...added];
     if (added.size > 0) this.#subscribe(types.routes, [...added]);
   }
 
-  #takeRoutes({ resources }: Received): void {
-    for (const { body } of resources) {
+  #takeRoutes({ message, resources }: Received): void {
+    for (const { name, from, to } of resources) {
+      if (this.#isComplete) break;
       let hosts = 0;
       let isOnDemand = false;
-      for (const { number } of fieldsOf(body)) {
-        if (number === 2) hosts += 1;
-        else if (number === 9) isOnDemand = true;
+      for (const fields = new FieldReader(message, from, to); fields.next();) {
+        if (fields.number === 2) hosts += 1;
+        else if (fields.number === 9) isOnDemand = true;
       }
-      this.#hostsOfTable.set(fieldAt(body, [1])?.toString() ?? '', hosts);
-      if (isOnDemand && !this.#names.has(types.virtualHost)) this.#subscribe(types.virtualHost, undefined);
+      this.#hostsOfTable.set(name, hosts);
+      if (isOnDemand && !this.#subscribed.has(types.virtualHost)) this.#subscribe(types.virtualHost);
     }
   }
 
-  #takeVirtualHosts({ resources, removed }: Received): void {
-    for (const { name } of resources) this.#virtualHosts.add(name);
-    for (const name of removed) this.#virtualHosts.delete(name);
-  }
-
   #checkComplete(): void {
-    if (this.#isComplete || this.#assignments.size < this.#order.complete.assignments) return;
+    const { assignments, hosts } = this.#order.complete;
+    if (this.#isComplete || this.holding(types.assignment).count < assignments) return;
     const inTables = Math.max(0, ...this.#hostsOfTable.values());
-    if (Math.max(inTables, this.#virtualHosts.size) < this.#order.complete.hosts) return;
+    if (Math.max(inTables, this.holding(types.virtualHost).count) < hosts) return;
     this.#isComplete = true;
     this.#observer.complete(this);
   }
@@ -232,56 +302,4 @@ function methodPath({ service, protocol }: FleetOrder, typeUrl: string): string 
   const own = services[typeUrl];
   if (own === undefined) throw new Error(`no service for ${typeUrl}`);
   return `/envoy.service.${own.service}/${stem}${own.plural}`;
-}
-
-function readDelta(message: Buffer): Received {
-  const resources: { name: string; body: Buffer }[] = [];
-  const removed: string[] = [];
-  let typeUrl = '';
-  let nonce = '';
-  for (const { number, bytes } of fieldsOf(message)) {
-    if (number === 2) {
-      resources.push({ name: fieldAt(bytes, [3])?.toString() ?? '', body: fieldAt(bytes, [2, 2]) ?? Buffer.alloc(0) });
-    } else if (number === 4) typeUrl = bytes.toString();
-    else if (number === 5) nonce = bytes.toString();
-    else if (number === 6) removed.push(bytes.toString());
-  }
-  return { typeUrl, version: '', nonce, resources, removed };
-}
-
-function readSotw(message: Buffer): Received {
-  const text = (number: number): string => fieldAt(message, [number])?.toString() ?? '';
-  const resources = allFields(message, 2).map((any) => ({ name: '', body: fieldAt(any, [2]) ?? Buffer.alloc(0) }));
-  return { typeUrl: text(4), version: text(1), nonce: text(5), resources, removed: [] };
-}
-
-/** Cuts what arrives into the messages of gRPC's framing: a flag, four bytes of length, the message. */
-class FrameSplitter {
-  readonly #take: (message: Buffer) => void;
-  #chunks: Buffer[] = [];
-  #size = 0;
-  #needed = 5;
-
-  constructor(take: (message: Buffer) => void) {
-    this.#take = take;
-  }
-
-  push(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-    this.#size += chunk.length;
-    if (this.#size < this.#needed) return;
-    let all = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks, this.#size);
-    this.#needed = 5;
-    while (all.length >= 5) {
-      const end = 5 + all.readUInt32BE(1);
-      if (all.length < end) {
-        this.#needed = end;
-        break;
-      }
-      this.#take(all.subarray(5, end));
-      all = all.subarray(end);
-    }
-    this.#chunks = all.length === 0 ? [] : [all];
-    this.#size = all.length;
-  }
 }

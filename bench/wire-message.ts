@@ -5,28 +5,58 @@
 
 const lengthDelimited = 2;
 
-/** One field of a message; `bytes` is empty for a field that is not length-delimited. */
-interface Field {
-  readonly number: number;
-  readonly bytes: Buffer;
-}
+/** Walks over the fields of a message without taking anything out of it; what it stands on is message[from, to). */
+export class FieldReader {
+  readonly message: Buffer;
+  readonly #end: number;
+  #at: number;
+  number = 0;
+  from = 0;
+  /** The same as `from` for a field that is not length-delimited. */
+  to = 0;
 
-/** The fields of a message in their order. */
-export function* fieldsOf(message: Buffer): Generator<Field> {
-  let at = 0;
-  while (at < message.length) {
-    const tag = varint(message, at);
-    at = tag.end;
-    const number = tag.value >>> 3;
-    const wireType = tag.value & 7;
+  constructor(message: Buffer, from = 0, end = message.length) {
+    this.message = message;
+    this.#at = from;
+    this.#end = end;
+  }
+
+  /** False after the last field. */
+  next(): boolean {
+    if (this.#at >= this.#end) return false;
+    const tag = this.#varint();
+    this.number = tag >>> 3;
+    const wireType = tag & 7;
     if (wireType === lengthDelimited) {
-      const length = varint(message, at);
-      at = length.end + length.value;
-      yield { number, bytes: message.subarray(length.end, at) };
+      const length = this.#varint();
+      this.from = this.#at;
+      this.#at += length;
     } else {
-      if (wireType === 0) at = varint(message, at).end;
-      else at += wireType === 1 ? 8 : 4;
-      yield { number, bytes: noBytes };
+      if (wireType === 0) this.#varint();
+      else this.#at += wireType === 1 ? 8 : 4;
+      this.from = this.#at;
+    }
+    this.to = this.#at;
+    return true;
+  }
+
+  /** What it stands on, as text. */
+  text(): string {
+    return this.message.toString('latin1', this.from, this.to);
+  }
+
+  bytes(): Buffer {
+    return this.message.subarray(this.from, this.to);
+  }
+
+  /** Lengths and tags only: what is beyond 32 bits loses its upper part, and nothing here looks at it. */
+  #varint(): number {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = this.message[this.#at] ?? 0;
+      this.#at += 1;
+      if (shift < 32) value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value >>> 0;
     }
   }
 }
@@ -44,12 +74,15 @@ export function fieldAt(message: Buffer, path: readonly number[]): Buffer | unde
 /** What all fields of a number hold. */
 export function allFields(message: Buffer, number: number): readonly Buffer[] {
   const found: Buffer[] = [];
-  for (const field of fieldsOf(message)) if (field.number === number) found.push(field.bytes);
+  for (const fields = new FieldReader(message); fields.next();)
+    if (fields.number === number) found.push(fields.bytes());
   return found;
 }
 
-/** A message whose fields are all texts or messages. */
-export function encodeFields(fields: readonly (readonly [number: number, content: string | Buffer])[]): Buffer {
+export type WireField = readonly [number: number, content: string | Buffer];
+
+/** Fields that are all texts or messages. */
+export function encodeFields(fields: readonly WireField[]): Buffer {
   const parts: Buffer[] = [];
   for (const [number, content] of fields) {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;
@@ -58,22 +91,9 @@ export function encodeFields(fields: readonly (readonly [number: number, content
   return Buffer.concat(parts);
 }
 
-const noBytes = Buffer.alloc(0);
-
 function firstField(message: Buffer, number: number): Buffer | undefined {
-  for (const field of fieldsOf(message)) if (field.number === number) return field.bytes;
+  for (const fields = new FieldReader(message); fields.next();) if (fields.number === number) return fields.bytes();
   return undefined;
-}
-
-/** Lengths and tags only: what is beyond 32 bits loses its upper part, and nothing here looks at it. */
-function varint(message: Buffer, start: number): { readonly value: number; readonly end: number } {
-  let value = 0;
-  let at = start;
-  for (let shift = 0; ; shift += 7, at += 1) {
-    const byte = message[at] ?? 0;
-    if (shift < 32) value |= (byte & 0x7f) << shift;
-    if (byte < 0x80) return { value: value >>> 0, end: at + 1 };
-  }
 }
 
 function writeVarint(value: number): Buffer {

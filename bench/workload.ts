@@ -1,16 +1,26 @@
-/** What the cluster of a measurement holds: number i is an Ingress, its Service and an EndpointSlice with ten endpoints. */
+/**
+ * What the cluster of a measurement holds: number i is an Ingress, its Service and an EndpointSlice with ten endpoints, and, for control
+ * planes that read those, an HTTPRoute that says the same as the Ingress.
+ */
 import { type ApiClient, concurrently } from './api-client.ts';
 
 const namespace = '/namespaces/default';
+
+/** What a control plane reads hosts from. */
+export type HostKind = 'Ingress' | 'HTTPRoute';
 
 export const collections = {
   ingresses: `/apis/networking.k8s.io/v1${namespace}/ingresses`,
   services: `/api/v1${namespace}/services`,
   endpointSlices: `/apis/discovery.k8s.io/v1${namespace}/endpointslices`,
+  httpRoutes: `/apis/gateway.networking.k8s.io/v1${namespace}/httproutes`,
 } as const;
 
 const ingressClasses = '/apis/networking.k8s.io/v1/ingressclasses';
 const endpointsEach = 10;
+
+/** The Gateway that HTTPRoutes belong to. */
+export const gatewayName = 'bench';
 
 /** Nobody connects to these addresses; the first endpoint's is what a change sets. */
 export const churnPrefix = '10.201.';
@@ -18,6 +28,9 @@ export const churnPrefix = '10.201.';
 export class Workload {
   readonly #api: ApiClient;
   #size = 0;
+  #hostKind: HostKind = 'Ingress';
+  /** How many HTTPRoutes there are; their kind exists only when a control plane that reads them takes part. */
+  #routes = 0;
 
   constructor(api: ApiClient) {
     this.#api = api;
@@ -61,13 +74,30 @@ export class Workload {
     return this.#api.replace(`${collections.endpointSlices}/app-${i}`, endpointSlice(i, address));
   }
 
-  /** A new Ingress with a host of its own, for the Service of application i. */
-  addIngress(name: string, host: string, i: number): Promise<void> {
-    return this.#api.create(collections.ingresses, ingress(name, host, i));
+  /** From now on new hosts are of this kind; there is one for each application when it is fulfilled. */
+  async speak(kind: HostKind): Promise<void> {
+    this.#hostKind = kind;
+    if (kind === 'Ingress') return;
+    const tasks: (() => Promise<void>)[] = [];
+    for (let i = this.#routes; i < this.#size; i += 1) {
+      tasks.push(() => this.#api.create(collections.httpRoutes, httpRoute(`app-${i}`, `app-${i}.example.com`, i)));
+    }
+    await concurrently(16, tasks);
+    this.#routes = Math.max(this.#routes, this.#size);
   }
 
-  removeIngress(name: string): Promise<void> {
-    return this.#api.remove(`${collections.ingresses}/${name}`);
+  get hostCollection(): string {
+    return this.#hostKind === 'Ingress' ? collections.ingresses : collections.httpRoutes;
+  }
+
+  /** A new Ingress or HTTPRoute with a host of its own, for the Service of application i. */
+  addHost(name: string, host: string, i: number): Promise<void> {
+    const make = this.#hostKind === 'Ingress' ? ingress : httpRoute;
+    return this.#api.create(this.hostCollection, make(name, host, i));
+  }
+
+  removeHost(name: string): Promise<void> {
+    return this.#api.remove(`${this.hostCollection}/${name}`);
   }
 }
 
@@ -90,6 +120,19 @@ function ingress(name: string, host: string, i: number): object {
       ingressClassName: 'sluice',
       rules: [{ host, http: { paths: [{ path: '/', pathType: 'Prefix', backend }] } }],
     },
+  };
+}
+
+function httpRoute(name: string, host: string, i: number): object {
+  const rule = {
+    matches: [{ path: { type: 'PathPrefix', value: '/' } }],
+    backendRefs: [{ name: `app-${i}`, port: 80 }],
+  };
+  return {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'HTTPRoute',
+    metadata: { name },
+    spec: { parentRefs: [{ name: gatewayName }], hostnames: [host], rules: [rule] },
   };
 }
 

@@ -1,5 +1,6 @@
-// The yardstick is the smallest incremental control plane that go-control-plane makes: informers in, LinearCaches out, nothing else. It
-// knows one host and one path of an Ingress and does no checking, so it is the floor under what Sluice's measurements are compared with.
+// The yardstick is the smallest incremental control plane: informers in, resources out, nothing else, over go-control-plane's LinearCaches
+// or over the index of index.go. It knows one host and one path of an Ingress and does no checking, so it is the floor under what Sluice's
+// measurements are compared with.
 package main
 
 import (
@@ -55,13 +56,19 @@ type plane struct {
 	changed map[string]map[string]types.Resource // by type; nil is gone
 	wake    chan struct{}
 
-	caches map[string]*cache.LinearCache
+	update func(typeURL string, updates map[string]types.Resource, removals []string) error
+}
+
+// deliveryOrder has clusters before the routes that name them.
+var deliveryOrder = []string{
+	resource.ClusterType, resource.EndpointType, resource.ListenerType, resource.RouteType, resource.VirtualHostType,
 }
 
 func main() {
 	kubeconfig := flag.String("kubeconfig", "", "path of a kubeconfig file")
 	address := flag.String("address", "127.0.0.1:0", "where to serve ADS in plaintext")
 	vhds := flag.Bool("vhds", false, "virtual hosts one by one, over VHDS")
+	indexed := flag.Bool("index", false, "serve from an index of subscribers instead of LinearCaches")
 	flag.Parse()
 
 	config, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
@@ -77,7 +84,14 @@ func main() {
 		log.Fatal(err)
 	}
 
+	var served discovery.AggregatedDiscoveryServiceServer
 	p := newPlane(*vhds)
+	if *indexed {
+		x := newIndex()
+		served, p.update = x, x.update
+	} else {
+		served, p.update = linearCaches()
+	}
 	factory := informers.NewSharedInformerFactory(client, 0)
 	watch(factory.Networking().V1().Ingresses().Informer(), p.ingress)
 	watch(factory.Discovery().V1().EndpointSlices().Informer(), p.slice)
@@ -95,35 +109,40 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	mux := &cache.MuxCache{
-		Classify:      func(r *cache.Request) string { return r.GetTypeUrl() },
-		ClassifyDelta: func(r *cache.DeltaRequest) string { return r.GetTypeUrl() },
-		Caches:        map[string]cache.Cache{},
-	}
-	for typeURL, linear := range p.caches {
-		mux.Caches[typeURL] = linear
-	}
 	grpcServer := grpc.NewServer(grpc.MaxConcurrentStreams(100_000))
-	discovery.RegisterAggregatedDiscoveryServiceServer(grpcServer, server.NewServer(context.Background(), mux, nil))
+	discovery.RegisterAggregatedDiscoveryServiceServer(grpcServer, served)
 	fmt.Printf("serving on %s\n", socket.Addr())
 	log.Fatal(grpcServer.Serve(socket))
 }
 
 func newPlane(vhds bool) *plane {
-	p := &plane{
+	return &plane{
 		vhds:    vhds,
 		hosts:   map[string]*route.VirtualHost{},
 		known:   map[string]bool{},
 		changed: map[string]map[string]types.Resource{},
 		wake:    make(chan struct{}, 1),
-		caches:  map[string]*cache.LinearCache{},
 	}
-	for _, typeURL := range []string{
-		resource.ClusterType, resource.EndpointType, resource.ListenerType, resource.RouteType, resource.VirtualHostType,
-	} {
-		p.caches[typeURL] = cache.NewLinearCache(typeURL)
+}
+
+func linearCaches() (
+	discovery.AggregatedDiscoveryServiceServer,
+	func(typeURL string, updates map[string]types.Resource, removals []string) error,
+) {
+	mux := &cache.MuxCache{
+		Classify:      func(r *cache.Request) string { return r.GetTypeUrl() },
+		ClassifyDelta: func(r *cache.DeltaRequest) string { return r.GetTypeUrl() },
+		Caches:        map[string]cache.Cache{},
 	}
-	return p
+	caches := map[string]*cache.LinearCache{}
+	for _, typeURL := range deliveryOrder {
+		caches[typeURL] = cache.NewLinearCache(typeURL)
+		mux.Caches[typeURL] = caches[typeURL]
+	}
+	update := func(typeURL string, updates map[string]types.Resource, removals []string) error {
+		return caches[typeURL].UpdateResources(updates, removals)
+	}
+	return server.NewServer(context.Background(), mux, nil), update
 }
 
 // watch hands every object to take, with gone set for the last time.
@@ -269,7 +288,7 @@ func (p *plane) routes() *route.RouteConfiguration {
 	return table
 }
 
-// publish hands over everything that is waiting, clusters before the routes that name them.
+// publish hands over everything that is waiting.
 func (p *plane) publish() {
 	p.mu.Lock()
 	waiting := p.changed
@@ -278,9 +297,7 @@ func (p *plane) publish() {
 		waiting[resource.RouteType][routeTable] = p.routes()
 	}
 	p.mu.Unlock()
-	for _, typeURL := range []string{
-		resource.ClusterType, resource.EndpointType, resource.ListenerType, resource.RouteType, resource.VirtualHostType,
-	} {
+	for _, typeURL := range deliveryOrder {
 		updates, removals := map[string]types.Resource{}, []string{}
 		for name, message := range waiting[typeURL] {
 			if message == nil {
@@ -292,7 +309,7 @@ func (p *plane) publish() {
 		if len(updates)+len(removals) == 0 {
 			continue
 		}
-		if err := p.caches[typeURL].UpdateResources(updates, removals); err != nil {
+		if err := p.update(typeURL, updates, removals); err != nil {
 			log.Fatal(err)
 		}
 	}
