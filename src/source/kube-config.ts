@@ -15,8 +15,6 @@ export interface KubeConnection {
   readonly reload: () => Promise<KubeConfig>;
 }
 
-export type { KubeConfig } from '@kubernetes/client-node';
-
 /** A kubeconfig that can't be used; the message says why, in one line. */
 export class KubeConfigError extends Error {}
 
