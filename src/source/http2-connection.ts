@@ -40,7 +40,7 @@ export class Http2Connection {
     session.on('close', () => this.close());
     // The streams carry the error to those who wait.
     session.on('error', () => this.retire());
-    this.#tick();
+    session.unref();
   }
 
   /**
@@ -71,6 +71,7 @@ export class Http2Connection {
   /** Takes a place for one request, which must be sent or given back; false when there is none. */
   reserve(): boolean {
     if (this.#isRetired || this.#streams >= maxStreams) return false;
+    if (this.#streams === 0) this.#wake();
     this.#streams += 1;
     return true;
   }
@@ -78,7 +79,10 @@ export class Http2Connection {
   /** Gives a reserved place back. */
   release(): void {
     this.#streams -= 1;
-    if (this.#isRetired && this.#streams === 0) this.close();
+    if (this.#streams > 0) return;
+    this.#cancelTick?.();
+    if (this.#isRetired) this.close();
+    else this.#session.unref();
   }
 
   get isClosed(): boolean {
@@ -125,6 +129,13 @@ export class Http2Connection {
   retire(): void {
     this.#isRetired = true;
     if (this.#streams === 0) this.close();
+  }
+
+  /** A connection that nothing goes over is not asked whether it is alive, and holds up nobody who wants to end. */
+  #wake(): void {
+    this.#session.ref();
+    this.touch();
+    this.#tick();
   }
 
   #tick(): void {

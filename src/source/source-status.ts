@@ -3,7 +3,7 @@
 
 import type { Kind } from '../cluster/kubernetes-object.ts';
 import { describeFailure } from './failure-log.ts';
-import { describeTarget, type ReflectorTarget, targetKey } from './reflected-resource.ts';
+import { type ReflectorTarget, targetKey } from './reflected-resource.ts';
 import type { ReflectorEvent } from './reflector.ts';
 
 /** Secrets that are read one by one are not among them; their failures count with the kind. */
@@ -16,7 +16,7 @@ export interface TargetStatus {
   readonly objects: number;
   /** Milliseconds since 1970 of the last time that the server showed the state to be as known; 0 for never. */
   readonly lastContactMs: number;
-  /** Why it fails, as the end of nothing and the whole of a sentence; empty unless it does. */
+  /** Why it fails, a sentence without a full stop; the same for the same cause. Empty unless it fails. */
   readonly failure: string;
 }
 
@@ -58,7 +58,7 @@ export class SourceStatus {
       state: failure === '' ? (isListed ? 'watching' : 'starting') : 'failing',
       objects,
       lastContactMs,
-      failure: failure === '' ? '' : `${failure} (${describeTarget(target)})`,
+      failure,
     }));
   }
 

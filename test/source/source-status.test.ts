@@ -17,7 +17,7 @@ describe('SourceStatus', () => {
         state: 'failing',
         objects: 0,
         lastContactMs: 0,
-        failure: 'Reading from Kubernetes fails: cannot reach the server (ingresses of namespace blue)',
+        failure: 'Reading from Kubernetes fails: cannot reach the server',
       },
     ]);
     status.note({ ...target, kind: 'listed', objects: 7, pages: 1 });
