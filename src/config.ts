@@ -27,6 +27,8 @@ export interface Config {
     /** Values of IngressClass `spec.controller` that are ours. */
     readonly controllers: readonly string[];
     readonly watchWithoutClass: boolean;
+    /** True when Sluice may be without the right to read IngressClasses: a name of ours is then ours without one. */
+    readonly areOptional?: boolean;
   };
   /** Where the gRPC server listens; port 0 means any free one. Without `tls` it serves plaintext. */
   readonly xds: HostPort & { readonly tls?: TlsFiles };
@@ -98,6 +100,7 @@ export function readConfig(flags: Flags, environment: Environment, traits: Comma
       names: orDefault(settings.many('ingress-class', parseText), 'sluice'),
       controllers: orDefault(settings.many('controller-name', parseText), 'sluice.dev/ingress-controller'),
       watchWithoutClass: settings.isOn('watch-ingress-without-class'),
+      ...(source.kind === 'kubernetes' && source.namespaces.length > 0 && { areOptional: true }),
     },
     xds: readXds(settings),
     admin: settings.one('admin-address', parseHostPort) ?? { host: '127.0.0.1', port: 18_001 },

@@ -4,12 +4,18 @@ import { compareProblems } from './model/problem.ts';
 import type { ProblemBook } from './problem-book.ts';
 import { toJson } from './proto/message.ts';
 import { messageNameOf } from './proto/type-url.ts';
+import type { SourceStatus } from './source/source-status.ts';
 import type { Translation } from './translation/translation.ts';
 import type { DiscoveryStream } from './xds/discovery-stream.ts';
 import { bodyOf } from './xds/resource.ts';
 import type { XdsServer } from './xds/server.ts';
 
-export function controlPlaneView(translation: Translation, sourceProblems: ProblemBook, server: XdsServer): AdminView {
+export function controlPlaneView(
+  translation: Translation,
+  sourceProblems: ProblemBook,
+  server: XdsServer,
+  sources: SourceStatus,
+): AdminView {
   const { delta } = server.store;
   return {
     readiness: () => {
@@ -25,6 +31,7 @@ export function controlPlaneView(translation: Translation, sourceProblems: Probl
       const message = messageNameOf(typeUrl);
       return resource === undefined || message === undefined ? undefined : toJson(message, bodyOf(resource));
     },
+    sources: () => sources.all(),
     sessions: () => server.streams().map(sessionSummary),
   };
 }

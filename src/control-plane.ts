@@ -6,7 +6,7 @@ import type { AdminView } from './admin/admin-view.ts';
 import { createMetrics } from './admin/metrics.ts';
 import { startAdminServer } from './admin/server.ts';
 import { commitInSlices } from './commit.ts';
-import type { Config, SourceConfig } from './config.ts';
+import type { Config } from './config.ts';
 import { controlPlaneView } from './control-plane-view.ts';
 import type { Logger } from './log.ts';
 import { ProblemBook } from './problem-book.ts';
@@ -14,11 +14,14 @@ import { ProblemLog } from './problem-log.ts';
 import { openReporter } from './reporting.ts';
 import { UsageError } from './setting.ts';
 import { directorySource } from './source/directory.ts';
-import { type KubeConfig, KubeConfigError, loadKubeConfig } from './source/kube-config.ts';
+import { type KubeConfig, KubeConfigError, type KubeConnection, loadKubeConfig } from './source/kube-config.ts';
 import { kubernetesSource } from './source/kubernetes.ts';
+import type { ReflectorEvent } from './source/reflector.ts';
 import { settle } from './source/settle.ts';
+import { SourceStatus } from './source/source-status.ts';
 import type { Source, SourceEvent } from './source/source.ts';
 import { Translation } from './translation/translation.ts';
+import { observeSource } from './source-observer.ts';
 import { observeStreams } from './stream-log.ts';
 import { XdsServer } from './xds/server.ts';
 import type { ResourceChange } from './xds/view.ts';
@@ -47,15 +50,16 @@ export interface ResourceName {
 
 /** Rejects with the system's error when an address can't be bound, and when the kubeconfig can't be read. */
 export async function startControlPlane(config: Config, log: Logger): Promise<ControlPlane> {
-  const { source, kubeConfig } = await openSource(config.source, log);
   const metrics = createMetrics();
+  const sourceStatus = new SourceStatus();
+  const { source, connection } = await openSource(config, log, observeSource(metrics.source, sourceStatus));
   const translation = new Translation(config);
   const sourceProblems = new ProblemBook();
   const server = new XdsServer({ ...config.xds, observe: observeStreams(log, metrics) });
-  const routingView = controlPlaneView(translation, sourceProblems, server);
+  const routingView = controlPlaneView(translation, sourceProblems, server, sourceStatus);
   const reporter = openReporter({
     config: config.status,
-    kubeConfig,
+    connection,
     isOurs: (ingress) => translation.isOurs(ingress),
     problems: routingView.problems,
     log,
@@ -136,10 +140,19 @@ interface Stamped {
   readonly at: number;
 }
 
-async function openSource(config: SourceConfig, log: Logger): Promise<{ source: Source; kubeConfig?: KubeConfig }> {
-  if (config.kind === 'directory') return { source: directorySource(config.paths) };
-  const kubeConfig = await loadKubeConfig(config.kubeconfig, config.context).catch((error: unknown) => {
+async function openSource(
+  { source, defaults }: Config,
+  log: Logger,
+  observe: (event: ReflectorEvent) => void,
+): Promise<{ readonly source: Source; readonly connection?: KubeConnection }> {
+  if (source.kind === 'directory') return { source: directorySource(source.paths) };
+  const reload = (): Promise<KubeConfig> => loadKubeConfig(source.kubeconfig, source.context);
+  const kubeConfig = await reload().catch((error: unknown) => {
     throw error instanceof KubeConfigError ? new UsageError(error.message) : error;
   });
-  return { source: kubernetesSource({ kubeConfig, namespaces: config.namespaces, log }), kubeConfig };
+  const connection = { kubeConfig, reload };
+  const { certificate } = defaults;
+  const secrets = certificate === undefined ? [] : [`${certificate.namespace}/${certificate.name}`];
+  const { namespaces } = source;
+  return { source: kubernetesSource({ ...connection, namespaces, secrets, log, observe }), connection };
 }

@@ -3,14 +3,14 @@ import type { Metrics } from './admin/metrics.ts';
 import type { Logger } from './log.ts';
 import type { Problem } from './model/problem.ts';
 import { ApiClient } from './source/api-client.ts';
-import { type KubeConfig, namespaceOf } from './source/kube-config.ts';
+import { type KubeConnection, namespaceOf } from './source/kube-config.ts';
 import { realTiming } from './source/timing.ts';
 import type { StatusConfig } from './status-config.ts';
 import { Reporter } from './status/reporter.ts';
 
 interface ReportingOptions {
   readonly config: StatusConfig | undefined;
-  readonly kubeConfig: KubeConfig | undefined;
+  readonly connection: KubeConnection | undefined;
   /** Whether the Ingress (`namespace/name`) is served. */
   readonly isOurs: (ingress: string) => boolean;
   readonly problems: () => readonly Problem[];
@@ -19,14 +19,15 @@ interface ReportingOptions {
 }
 
 /** Undefined without a cluster, and when the flags say that nothing is to be written. */
-export function openReporter({ config, kubeConfig, metrics, ...rest }: ReportingOptions): Reporter | undefined {
-  if (config === undefined || kubeConfig === undefined) return undefined;
+export function openReporter({ config, connection, metrics, ...rest }: ReportingOptions): Reporter | undefined {
+  if (config === undefined || connection === undefined) return undefined;
   if (config.addresses === undefined && !config.writesEvents) return undefined;
   const { election, ...settings } = config;
+  const { kubeConfig, reload } = connection;
   return new Reporter({
     ...rest,
     ...settings,
-    api: new ApiClient(kubeConfig, realTiming),
+    api: new ApiClient(kubeConfig, realTiming, reload),
     identity: election.identity,
     namespace: election.namespace ?? namespaceOf(kubeConfig),
     electionId: election.id,

@@ -13,6 +13,8 @@ export interface AdminView {
   /** One resource as protobuf JSON, or undefined when there is none of that name. */
   readonly resource: (typeUrl: string, name: string) => unknown;
   readonly sessions: () => readonly SessionSummary[];
+  /** Each kind and namespace that is read from Kubernetes; empty when objects come from files. */
+  readonly sources: () => readonly SourceSummary[];
   /** What is written into the cluster and by whom; absent when objects come from files. */
   readonly status?: () => StatusSummary;
 }
@@ -29,6 +31,19 @@ export interface StatusSummary {
   readonly addresses?: readonly string[];
   /** What waits to be written now. */
   readonly pending: { readonly statuses: number; readonly events: number };
+}
+
+export interface SourceSummary {
+  readonly kind: Kind;
+  /** Empty for all namespaces. */
+  readonly namespace: string;
+  /** `starting` until it has been read once; `failing` when it cannot be read now, while what is known stays in use. */
+  readonly state: 'starting' | 'watching' | 'failing';
+  readonly objects: number;
+  /** Milliseconds since 1970 of the last time that the server showed the state to be as known; 0 for never. */
+  readonly lastContactMs: number;
+  /** Why it fails; empty unless it does. */
+  readonly failure: string;
 }
 
 export interface Readiness {

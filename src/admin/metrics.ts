@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { AdminView, ResourceSummary } from './admin-view.ts';
+import { createSourceMetrics, registerSourceStates, type SourceMetrics } from './source-metrics.ts';
 
 /** What Prometheus sees. Events are counted by the control plane as they happen; states are read from the AdminView when asked for. */
 
@@ -15,6 +16,7 @@ export interface Metrics {
   readonly recomputed: (table: string, entries: number) => void;
   /** An object of the resource (`events`) was written to the API server, or could not be. */
   readonly written: (resource: string, outcome: 'written' | 'failed') => void;
+  readonly source: SourceMetrics;
 }
 
 const protocols = ['sotw', 'delta'] as const;
@@ -58,6 +60,7 @@ export function createMetrics(): Metrics {
     },
     recomputed: (table, entries) => recomputed.inc({ table }, entries),
     written: (resource, outcome) => writes.inc({ resource, outcome }),
+    source: createSourceMetrics(registry),
   };
 }
 
@@ -145,6 +148,7 @@ function sums<L extends string>(
 
 /** Adds the states to a registry; once for each registry. */
 export function registerViewMetrics(registry: Registry, view: AdminView): void {
+  registerSourceStates(registry, view);
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[], read: () => Sample<L>[]) =>
     new Gauge({
       name,

@@ -44,6 +44,7 @@ function describePages(view: AdminView, registry: Registry): ReadonlyMap<string,
     ['/debug/problems', () => json(200, view.problems())],
     ['/debug/objects', () => json(200, view.objectCounts())],
     ['/debug/resources', (query) => describeResources(view, query)],
+    ['/debug/source', () => json(200, view.sources())],
     ['/debug/sessions', () => json(200, view.sessions())],
     ['/debug/status', () => describeStatus(view)],
   ]);
@@ -55,7 +56,10 @@ function describeStatus({ status }: AdminView): Answer {
 
 function describeReadiness(view: AdminView): Answer {
   const { ready, waitingFor } = view.readiness();
-  return ready ? text(200, 'ready') : text(503, ['not ready', ...waitingFor].join('\n'));
+  const failures = new Set(view.sources().flatMap(({ failure }) => (failure === '' ? [] : [failure])));
+  // Who has read everything once goes on serving it: without Kubernetes, new Envoys need somebody to ask all the more.
+  if (ready) return text(200, ['ready', ...failures].join('\n'));
+  return text(503, ['not ready', ...waitingFor, ...failures].join('\n'));
 }
 
 /** All resources, those of a type, or with `name` the one with its content. A type goes by its URL or its last word. */

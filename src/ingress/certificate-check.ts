@@ -24,11 +24,7 @@ export function checkCertificate(
   });
   if (secret === undefined) {
     const fix = `create the Secret ${key} of type kubernetes.io/tls`;
-    return refuse(
-      'CertificateNotFound',
-      `Secret ${key} does not exist (from a cluster, only Secrets of type kubernetes.io/tls are read)`,
-      fix,
-    );
+    return refuse('CertificateNotFound', `Secret ${key} does not exist`, fix);
   }
   const pair = parsePair(secret);
   if (typeof pair !== 'string') return { certificate: pair, problems: [] };

@@ -9,6 +9,8 @@ export interface ClassPolicy {
   readonly controllers: readonly string[];
   /** Whether an Ingress that names no class at all is ours. */
   readonly watchWithoutClass: boolean;
+  /** Whether an Ingress that names a class of ours is ours although no such IngressClass is known. */
+  readonly areOptional?: boolean;
 }
 
 export interface ClassVerdict {
@@ -46,6 +48,7 @@ function selectByName(ingress: Ingress, className: string, policy: ClassPolicy, 
   const ingressClass = classes.byName(className);
   if (ingressClass !== undefined) return { ours: isOurClass(ingressClass, policy), problems: [] };
   if (!policy.names.includes(className)) return { ours: false, problems: [] };
+  if (policy.areOptional === true) return { ours: true, problems: [] };
   const { namespace, name } = ingress.metadata;
   const problem: Problem = {
     object: { kind: 'Ingress', namespace, name },

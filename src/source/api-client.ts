@@ -1,26 +1,21 @@
 // Sends requests to a Kubernetes API server and hands out the raw response, which client-node's own client cannot.
-// client-node gives the credentials, anew for each request: tokens in files are read again and exec plugins run again.
+// Over HTTP/2 where it can be had, because its PINGs find a dead connection that is silent by nature.
 
 import type { KubeConfig } from '@kubernetes/client-node';
-import { Agent as HttpAgent, type IncomingMessage, type OutgoingHttpHeaders, request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from 'node:https';
+import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
-import { messageOf } from './system-error.ts';
+import { ApiCredentials, type Credentials } from './api-credentials.ts';
+import { ApiFailure } from './api-failure.ts';
+import { addressOf, type ApiAnswer, type ApiCall, connectMs, type TlsOptions } from './api-transport.ts';
+import type { Http2Connection } from './http2-connection.ts';
+import { Http2Pool } from './http2-pool.ts';
+import { codeOf, messageOf } from './system-error.ts';
 import type { Timing } from './timing.ts';
+import { Watchdog } from './watchdog.ts';
 
-/** Something the world did wrong: the request may be tried again. */
-export class ApiFailure extends Error {
-  /** HTTP status, or the code of a `v1` Status; 0 when there was no answer. */
-  readonly status: number;
-  /** What the server asked us to wait, in milliseconds; 0 when it did not ask. */
-  readonly retryAfterMs: number;
-
-  constructor(message: string, details: { status?: number; retryAfterMs?: number; cause?: unknown } = {}) {
-    super(message, { cause: details.cause });
-    this.status = details.status ?? 0;
-    this.retryAfterMs = details.retryAfterMs ?? 0;
-  }
-}
+export { ApiFailure };
 
 export interface ApiRequest {
   /** GET when left out. */
@@ -35,201 +30,227 @@ export interface ApiRequest {
   readonly silenceMs: number;
 }
 
+/** What is known of the connection that a request will go over. */
+export interface Link {
+  /** True when it is found out within seconds that the other end is gone; otherwise only silence tells. */
+  readonly isPinged: boolean;
+}
+
 /** So that a half-open connection is noticed by the kernel too, in milliseconds. */
-const keepAliveMs = 15_000;
+const keepAliveMs = 2_000;
 const maxErrorBodyBytes = 16_384;
 
-type TlsOptions = Pick<RequestOptions, 'ca' | 'cert' | 'key' | 'rejectUnauthorized' | 'servername'>;
-
 export class ApiClient {
-  readonly #kubeConfig: KubeConfig;
+  readonly #credentials: ApiCredentials;
   readonly #timing: Timing;
-  #agent: { readonly tls: TlsOptions; readonly agent: HttpAgent } | undefined;
+  readonly #http2: Http2Pool;
+  #agent: { readonly tls: TlsOptions; readonly protocol: string; readonly agent: HttpAgent } | undefined;
 
-  constructor(kubeConfig: KubeConfig, timing: Timing) {
-    this.#kubeConfig = kubeConfig;
+  /** @param reload reads the same configuration again, for when the server refuses what it gave. */
+  constructor(kubeConfig: KubeConfig, timing: Timing, reload = () => Promise.resolve(kubeConfig)) {
+    this.#credentials = new ApiCredentials(kubeConfig, reload, timing);
     this.#timing = timing;
+    this.#http2 = new Http2Pool(timing);
   }
 
   /** The API server's address as the kubeconfig names it, for messages. */
   get server(): string {
-    return this.#kubeConfig.getCurrentCluster()?.server ?? '';
+    return this.#credentials.server;
   }
 
   /**
    * Sends the request and gives its body to `consume` when the status is 200 or 201. Resolves with what that returns. Rejects
    * with an ApiFailure for whatever goes wrong on the way, also while the body is being read; other errors of
-   * `consume` pass through. The connection is closed when `consume` ends before the body does.
+   * `consume` pass through. The stream is closed when `consume` ends before the body does.
    */
   async get<T>(
-    { silenceMs, ...wanted }: ApiRequest,
+    describe: (link: Link) => ApiRequest,
     signal: AbortSignal,
     consume: (body: AsyncIterable<Buffer>) => Promise<T>,
   ): Promise<T> {
-    const options = await this.#options(wanted);
-    if (signal.aborted) throw new ApiFailure('The request was given up');
+    const credentials = await this.#credentials.get();
+    const connection = await this.#connect(credentials);
+    const { silenceMs, ...wanted } = describe({ isPinged: connection !== undefined });
+    const ending = new AbortController();
+    const end = (): void => ending.abort();
     const watchdog = new Watchdog(silenceMs, this.#timing);
+    const touch = (): void => {
+      watchdog.feed();
+      connection?.touch();
+    };
+    let silence: ApiFailure | undefined;
+    watchdog.guard((failure) => {
+      silence = failure;
+      end();
+    });
+    signal.addEventListener('abort', end);
+    if (signal.aborted) end();
+    const call: ApiCall = { ...callOf(credentials, wanted), signal: ending.signal };
+    let body: Readable | undefined;
     try {
-      const response = await this.#send(options, wanted.body?.text, watchdog, signal);
-      watchdog.guard((failure) => response.destroy(failure));
-      if (response.statusCode !== 200 && response.statusCode !== 201) throw await readFailure(response, watchdog);
-      return await consume(readBody(response, watchdog));
+      const sending = connection === undefined ? this.#sendHttp1(call, credentials) : connection.send(call);
+      const answer = await sending.catch((error: unknown) => {
+        throw silence ?? this.#unreachable(error);
+      });
+      ({ body } = answer);
+      touch();
+      const bytes = readBody(body, touch, () => silence);
+      if (answer.status !== 200 && answer.status !== 201) throw await this.#refusal(answer, bytes);
+      return await consume(bytes);
     } finally {
       watchdog.end();
+      signal.removeEventListener('abort', end);
+      body?.destroy();
     }
   }
 
   /** Sends the request and resolves with the JSON of the answer. Rejects as `get` does. */
   call(request: ApiRequest, signal: AbortSignal): Promise<unknown> {
-    return this.get(request, signal, async (body) => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of body) chunks.push(chunk);
-      try {
-        return JSON.parse(Buffer.concat(chunks).toString('utf8'));
-      } catch (error) {
-        throw new ApiFailure(`the answer is not JSON: ${messageOf(error)}`, { cause: error });
-      }
-    });
+    return this.get(
+      () => request,
+      signal,
+      async (body) => {
+        const chunks: Buffer[] = [];
+        for await (const chunk of body) chunks.push(chunk);
+        try {
+          return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+        } catch (error) {
+          throw new ApiFailure(`the answer is not JSON: ${messageOf(error)}`, { cause: error });
+        }
+      },
+    );
   }
 
   /** Closes every connection. */
   close(): void {
+    this.#http2.close();
     this.#agent?.agent.destroy();
     this.#agent = undefined;
   }
 
-  async #options({ method = 'GET', path, accept, body }: Omit<ApiRequest, 'silenceMs'>): Promise<RequestOptions> {
-    const headers: OutgoingHttpHeaders = {};
-    const options: RequestOptions = { headers };
+  async #connect({ server, tls, proxy }: Credentials): Promise<Http2Connection | undefined> {
+    if (proxy !== undefined) return undefined;
     try {
-      await this.#kubeConfig.applyToHTTPSOptions(options);
+      return await this.#http2.take(server, tls);
     } catch (error) {
-      throw new ApiFailure(`cannot read the credentials: ${messageOf(error)}`, { cause: error });
+      throw this.#unreachable(error);
     }
-    const server = new URL(this.server);
-    return {
-      protocol: server.protocol,
-      host: server.hostname.replace(/^\[|\]$/g, ''),
-      port: server.port,
-      path: `${server.pathname.replace(/\/$/, '')}${path}`,
-      method,
-      headers: {
-        ...headers,
-        accept: accept ?? 'application/json',
-        ...(body && { 'content-type': body.type, 'content-length': Buffer.byteLength(body.text) }),
-      },
-      ...(typeof options.auth === 'string' ? { auth: options.auth } : {}),
-      agent: this.#agentFor(options),
-    };
+  }
+
+  #sendHttp1(call: ApiCall, credentials: Credentials): Promise<ApiAnswer> {
+    const { server, method, path, headers, text, signal } = call;
+    return new Promise((resolve, reject) => {
+      const send = server.protocol === 'http:' ? httpRequest : httpsRequest;
+      const request = send({ ...addressOf(server), method, path, headers, signal, agent: this.#agentFor(credentials) });
+      const cancel = this.#timing.after(connectMs, () => request.destroy(new ConnectionTimeout()));
+      request.on('response', (response: IncomingMessage) => {
+        resolve({
+          status: response.statusCode ?? 0,
+          retryAfter: response.headers['retry-after'] ?? '',
+          body: response,
+        });
+      });
+      request.on('error', reject);
+      request.on('close', cancel);
+      request.on('socket', (socket) => {
+        socket.setKeepAlive(true, keepAliveMs);
+        // A reused connection is there already; on a new one nothing can be sent before it is.
+        if (!socket.connecting && !('secureConnecting' in socket && socket.secureConnecting === true)) cancel();
+        else socket.once(server.protocol === 'http:' ? 'connect' : 'secureConnect', cancel);
+      });
+      request.end(text);
+    });
   }
 
   /** client-node makes an agent for each request; connections can only be shared when the agent is. */
-  #agentFor({ ca, cert, key, rejectUnauthorized, servername, agent }: RequestOptions): HttpAgent {
-    const tls = Object.fromEntries(
-      Object.entries({ ca, cert, key, rejectUnauthorized, servername }).filter(([, value]) => value !== undefined),
-    );
-    if (this.#agent !== undefined && isDeepStrictEqual(this.#agent.tls, tls)) return this.#agent.agent;
-    // The requests that use the old agent keep their connections; it closes the idle ones by itself.
-    this.#agent = { tls, agent: this.#makeAgent(tls, agent) };
-    return this.#agent.agent;
-  }
-
-  #makeAgent(tls: TlsOptions, ready: RequestOptions['agent']): HttpAgent {
-    const cluster = this.#kubeConfig.getCurrentCluster();
-    // Only client-node's own agent knows how to go through the proxy of a kubeconfig.
-    if (cluster?.proxyUrl && ready instanceof HttpAgent) return ready;
+  #agentFor({ server, tls, proxy }: Credentials): HttpAgent {
+    if (proxy !== undefined) return proxy;
+    const { protocol } = server;
+    if (this.#agent?.protocol === protocol && isDeepStrictEqual(this.#agent.tls, tls)) return this.#agent.agent;
     const options = { keepAlive: true, keepAliveMsecs: keepAliveMs, timeout: 60_000 };
-    return this.server.startsWith('http:') ? new HttpAgent(options) : new HttpsAgent({ ...options, ...tls });
+    // The requests that use the old agent keep their connections; it closes the idle ones by itself.
+    const agent = protocol === 'http:' ? new HttpAgent(options) : new HttpsAgent({ ...options, ...tls });
+    this.#agent = { tls, protocol, agent };
+    return agent;
   }
 
-  #send(
-    options: RequestOptions,
-    body: string | undefined,
-    watchdog: Watchdog,
-    signal: AbortSignal,
-  ): Promise<IncomingMessage> {
-    return new Promise((resolve, reject) => {
-      const send = options.protocol === 'http:' ? httpRequest : httpsRequest;
-      const request = send({ ...options, signal }, resolve);
-      request.on('error', (error) => reject(unreachable(this.server, error)));
-      request.on('socket', (socket) => socket.setKeepAlive(true, keepAliveMs));
-      watchdog.guard((failure) => request.destroy(failure));
-      request.end(body);
+  /** What the server says when it does not say 200. When it does not know us, the next request shows what is newest. */
+  async #refusal({ status, retryAfter }: ApiAnswer, body: AsyncIterable<Buffer>): Promise<ApiFailure> {
+    if (status === 401) await this.#credentials.renew();
+    const seconds = Number(retryAfter);
+    return new ApiFailure(`HTTP ${status}: ${statusMessage(await readStart(body))}`, {
+      status,
+      retryAfterMs: Number.isFinite(seconds) ? seconds * 1_000 : 0,
+    });
+  }
+
+  #unreachable(error: unknown): ApiFailure {
+    if (error instanceof ApiFailure) return error;
+    return new ApiFailure(`cannot reach the Kubernetes API server at ${this.server}: ${messageOf(error)}`, {
+      isRefused: codeOf(error) === 'ECONNREFUSED',
+      cause: error,
     });
   }
 }
 
-/** Ends a request on which no byte has come for too long: on a half-open connection nothing else would. */
-class Watchdog {
-  readonly #silenceMs: number;
-  readonly #timing: Timing;
-  #lastByteAt = 0;
-  #bark: (failure: ApiFailure) => void = () => undefined;
-  #cancel: (() => void) | undefined;
-
-  constructor(silenceMs: number, timing: Timing) {
-    this.#silenceMs = silenceMs;
-    this.#timing = timing;
-  }
-
-  /** From now on, silence ends in `bark`. */
-  guard(bark: (failure: ApiFailure) => void): void {
-    this.#bark = bark;
-    this.feed();
-    if (this.#cancel === undefined) this.#wait(this.#silenceMs);
-  }
-
-  feed(): void {
-    this.#lastByteAt = this.#timing.now();
-  }
-
-  end(): void {
-    this.#cancel?.();
-  }
-
-  /** Setting a timer for each byte would cost more than reading it; this one looks at the time when it rings. */
-  #wait(ms: number): void {
-    this.#cancel = this.#timing.after(ms, () => {
-      const left = this.#lastByteAt + this.#silenceMs - this.#timing.now();
-      if (left > 0) this.#wait(left);
-      else this.#bark(new ApiFailure('the connection has been silent for too long'));
-    });
+class ConnectionTimeout extends Error {
+  constructor() {
+    super(`no connection within ${connectMs / 1_000} s`);
   }
 }
 
-async function* readBody(response: IncomingMessage, watchdog: Watchdog): AsyncGenerator<Buffer> {
+function callOf(
+  { server, headers }: Credentials,
+  { method = 'GET', path, accept = 'application/json', body }: Omit<ApiRequest, 'silenceMs'>,
+): Omit<ApiCall, 'signal'> {
+  return {
+    server,
+    method,
+    path: `${server.pathname.replace(/\/$/, '')}${path}`,
+    headers: {
+      ...headers,
+      accept,
+      ...(body && { 'content-type': body.type, 'content-length': Buffer.byteLength(body.text) }),
+    },
+    text: body?.text,
+  };
+}
+
+/** The chunks of a body; `silence` tells why it was cut off by ourselves. */
+async function* readBody(
+  body: Readable,
+  touch: () => void,
+  silence: () => ApiFailure | undefined,
+): AsyncGenerator<Buffer> {
   try {
-    // Without an encoding set, a response yields Buffers; its type does not tell.
-    const chunks: AsyncIterable<Buffer> = response;
+    // Without an encoding set, a body yields Buffers; its type does not tell.
+    const chunks: AsyncIterable<Buffer> = body;
     for await (const chunk of chunks) {
-      watchdog.feed();
+      touch();
       yield chunk;
     }
   } catch (error) {
-    throw error instanceof ApiFailure
-      ? error
-      : new ApiFailure(`the connection broke: ${messageOf(error)}`, { cause: error });
-  } finally {
-    response.destroy();
+    throw silence() ?? broken(error);
   }
 }
 
-async function readFailure(response: IncomingMessage, watchdog: Watchdog): Promise<ApiFailure> {
-  const status = response.statusCode ?? 0;
-  const retryAfter = Number(response.headers['retry-after'] ?? 0);
+function broken(error: unknown): ApiFailure {
+  return error instanceof ApiFailure
+    ? error
+    : new ApiFailure(`the connection broke: ${messageOf(error)}`, { cause: error });
+}
+
+async function readStart(body: AsyncIterable<Buffer>): Promise<string> {
   let text = '';
   try {
-    for await (const chunk of readBody(response, watchdog)) {
+    for await (const chunk of body) {
       text += chunk.toString('utf8');
       if (text.length > maxErrorBodyBytes) break;
     }
   } catch {
     // The status says enough; the body would only have explained it.
   }
-  return new ApiFailure(`HTTP ${status}: ${statusMessage(text)}`, {
-    status,
-    retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : 0,
-  });
+  return text;
 }
 
 /** The message of a `v1` Status; other bodies, such as a proxy's error page, are cut short. */
@@ -243,9 +264,4 @@ function statusMessage(text: string): string {
     // Not JSON: shown as it is.
   }
   return text.slice(0, 200).trim();
-}
-
-function unreachable(server: string, error: Error): ApiFailure {
-  if (error instanceof ApiFailure) return error;
-  return new ApiFailure(`cannot reach the Kubernetes API server at ${server}: ${messageOf(error)}`, { cause: error });
 }

@@ -13,8 +13,8 @@ export interface BackoffLimits {
 const maxExponent = 30;
 
 /**
- * Capped exponential backoff with full jitter: a wait is random between nothing and its bound, so that replicas that
- * failed together do not come back together.
+ * Capped exponential backoff: a wait is random between half its bound and the bound, so that replicas that failed
+ * together do not come back together, and none comes back at once.
  */
 export class Backoff {
   readonly #limits: BackoffLimits;
@@ -35,7 +35,7 @@ export class Backoff {
   fail(): number {
     const bound = Math.min(this.#limits.capMs, this.#limits.firstMs * 2 ** Math.min(this.#failures, maxExponent));
     this.#failures += 1;
-    return this.#timing.random() * bound;
+    return ((1 + this.#timing.random()) / 2) * bound;
   }
 
   /** To be called only after a stable period: a server that accepts and then fails at once must not be hammered. */

@@ -1,8 +1,8 @@
 // Tells the operator what keeps Sluice from reading the cluster: once when it begins and once when it is over, however
 // many reflectors try however often.
 
-import { reflectedResources } from './reflected-resource.ts';
-import type { ReflectorEvent, ReflectorTarget } from './reflector.ts';
+import { describeTarget, reflectedResources, targetKey } from './reflected-resource.ts';
+import type { ReflectorEvent } from './reflector.ts';
 import type { Timing } from './timing.ts';
 
 /** The part of pino's Logger that sources use. */
@@ -46,6 +46,7 @@ export class FailureLog {
         this.#log.debug(`Listed ${event.objects} ${describeTarget(event)} in ${event.pages} pages`);
         break;
       case 'changed':
+      case 'bookmark':
         break;
     }
   }
@@ -78,7 +79,7 @@ export class FailureLog {
 }
 
 /** A sentence without a full stop. The target is named only where it matters, so that equal causes give equal sentences. */
-function describeFailure(event: Extract<ReflectorEvent, { readonly kind: 'failed' }>): string {
+export function describeFailure(event: Extract<ReflectorEvent, { readonly kind: 'failed' }>): string {
   const { operation, failure, resource } = event;
   const { group, plural } = reflectedResources[resource];
   switch (failure.status) {
@@ -96,13 +97,4 @@ function describeFailure(event: Extract<ReflectorEvent, { readonly kind: 'failed
     default:
       return `Kubernetes fails to ${operation} ${describeTarget(event)}: ${failure.message}`;
   }
-}
-
-function describeTarget({ resource, namespace }: ReflectorTarget): string {
-  const { plural } = reflectedResources[resource];
-  return namespace === '' ? plural : `${plural} of namespace ${namespace}`;
-}
-
-function targetKey({ resource, namespace }: ReflectorTarget): string {
-  return `${resource}/${namespace}`;
 }

@@ -8,6 +8,15 @@ import { httpRequest } from '../support/http-request.ts';
 const clusterType = 'type.googleapis.com/envoy.config.cluster.v3.Cluster';
 const secretType = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
 
+const followed = {
+  kind: 'Ingress',
+  namespace: '',
+  state: 'watching',
+  objects: 2,
+  lastContactMs: 1_500,
+  failure: '',
+} as const;
+
 const view: AdminView = {
   readiness: () => ({ ready: true, waitingFor: [] }),
   problems: () => [
@@ -27,6 +36,7 @@ const view: AdminView = {
     { typeUrl: secretType, name: 'tls', version: 'v1', size: 30 },
   ],
   resource: (_, name) => ({ name, tls_certificate: { private_key: { inline_string: 'very private' } } }),
+  sources: () => [followed],
   sessions: () => [
     {
       id: 1,
@@ -67,7 +77,23 @@ describe('the admin server', () => {
     });
   });
 
+  it('stays ready when Kubernetes cannot be read, and says so', async () => {
+    const failing = { ...followed, state: 'failing', failure: 'Reading from Kubernetes fails' } as const;
+    expect(await get('/readyz', { ...view, sources: () => [failing, failing] })).toMatchObject({
+      status: 200,
+      body: 'ready\nReading from Kubernetes fails\n',
+    });
+  });
+
+  it('shows Prometheus how reading from Kubernetes goes', async () => {
+    const { body } = await get('/metrics');
+    expect(body).toContain('sluice_source_up{kind="Ingress",namespace=""} 1');
+    expect(body).toContain('sluice_source_objects{kind="Ingress",namespace=""} 2');
+    expect(body).toContain('sluice_source_last_contact_timestamp_seconds{kind="Ingress",namespace=""} 1.5');
+  });
+
   it.each([
+    ['/debug/source', view.sources()],
     ['/debug/problems', view.problems()],
     ['/debug/objects', view.objectCounts()],
     ['/debug/sessions', view.sessions()],

@@ -112,8 +112,6 @@ describe('kubernetesSource with a real API server', () => {
     await apply(rawIngress('web'));
     await begin();
     const sent = recorder.events.length;
-    const status = JSON.stringify({ status: { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } } });
-    await cluster.kubectl(['patch', 'ingress', 'web', '--subresource=status', '--type=merge', '-p', status]);
     await cluster.kubectl(['label', 'ingress', 'web', 'a=b']);
     await apply(rawIngress('marker'));
     await recorder.until('the marker came', () => recorder.objects.has('Ingress default/marker'));

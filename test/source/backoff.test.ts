@@ -14,9 +14,9 @@ describe('Backoff', () => {
     expect(backoff.failures).toBe(2_011);
   });
 
-  it('spreads the waits between nothing and the bound', () => {
+  it('spreads the waits between half the bound and the bound', () => {
     const backoff = new Backoff(limits, { ...realTiming, random: () => 0.25 });
-    expect([backoff.fail(), backoff.fail()]).toEqual([50, 100]);
+    expect([backoff.fail(), backoff.fail()]).toEqual([125, 250]);
   });
 
   it('starts anew after a reset', () => {

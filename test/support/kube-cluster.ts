@@ -3,7 +3,7 @@
  * service account tokens included. Everything it keeps is in a temporary folder and gone when it stops.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { certificate, certificateAuthority } from './certificates.ts';
@@ -43,6 +43,10 @@ export interface KubeCluster {
    * an older resourceVersion gets 410 Gone.
    */
   compact(): Promise<void>;
+  /** Keeps a copy of everything that is stored. The API server and etcd are not there meanwhile. */
+  backUp(): Promise<void>;
+  /** Goes back to that copy, revisions included. Again, nothing is there meanwhile. */
+  restore(): Promise<void>;
   apiServerLogs(): string;
   /** Ends everything and deletes the folder. */
   stop(): Promise<void>;
@@ -66,6 +70,17 @@ export async function startKubeCluster(options: KubeClusterOptions = {}): Promis
     await running.get(name)?.stop(grace);
     running.delete(name);
   };
+  const startEtcd = () =>
+    start('etcd', binaries.etcd, etcdFlags(place), () => isOk({ port: etcdPort, path: '/readyz' }));
+  /** Ends what uses the stored data, copies it, and starts it again. */
+  const withCopy = async (from: string, to: string) => {
+    await end('kube-apiserver', 0);
+    await end('etcd', 0);
+    await rm(place.file(to), { recursive: true, force: true });
+    await cp(place.file(from), place.file(to), { recursive: true });
+    await startEtcd();
+    await startApiServer();
+  };
   const startApiServer = () =>
     start('kube-apiserver', binaries.apiServer, apiServerFlags(place, options), () =>
       isOk({ port, tls: { ca }, path: '/readyz', token }),
@@ -79,7 +94,7 @@ export async function startKubeCluster(options: KubeClusterOptions = {}): Promis
   };
 
   try {
-    await start('etcd', binaries.etcd, etcdFlags(place), () => isOk({ port: etcdPort, path: '/readyz' }));
+    await startEtcd();
     await startApiServer();
     if (options.controllerManager === true) {
       await start('kube-controller-manager', binaries.controllerManager, controllerManagerFlags(place), () =>
@@ -104,6 +119,8 @@ export async function startKubeCluster(options: KubeClusterOptions = {}): Promis
       await startApiServer();
     },
     compact: () => compact(etcdPort),
+    backUp: () => withCopy('etcd', 'etcd-backup'),
+    restore: () => withCopy('etcd-backup', 'etcd'),
     apiServerLogs: () => running.get('kube-apiserver')?.output() ?? '',
     stop,
   };
