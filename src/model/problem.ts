@@ -2,13 +2,14 @@ import type { ObjectRef } from './object-ref.ts';
 
 /**
  * What a user wrote wrong, as data: it is collected and shown, never thrown, and it costs only what it is about.
- * `error` means that something the user asked for is not served; `warning`, that it is served otherwise than they may think.
+ * `error` means that something the user asked for is not served; `warning`, that it is served otherwise than they may think;
+ * `info`, that an object is left to others, which may be what the user wants: it is shown, and written to no object.
  */
 export interface Problem {
   readonly object: ObjectRef;
   /** Path of the field inside the object, as `kubectl explain` writes it: `spec.rules[0].host`. Empty for the whole object. */
   readonly field: string;
-  readonly severity: 'error' | 'warning';
+  readonly severity: 'error' | 'warning' | 'info';
   readonly reason: ProblemReason;
   /** What is wrong, with the offending value. One sentence without a full stop. */
   readonly message: string;
@@ -26,6 +27,11 @@ export const problemReasons = {
   UnsupportedKind:
     'A manifest document is of a kind that Sluice reads, but in an API version that it does not; it is passed over.',
   IngressClassNotFound: 'spec.ingressClassName names an IngressClass that does not exist; the Ingress is not served.',
+  IngressClassUnknown:
+    'spec.ingressClassName names an IngressClass that does not exist and is not ours by name; the Ingress is not served.',
+  IngressWithoutClass: 'An Ingress names no class, and no class of ours is the default; it is not served.',
+  ClassConflict:
+    'The annotation kubernetes.io/ingress.class and spec.ingressClassName differ, and one is ours; the annotation decides.',
   InvalidHost:
     'A host is not a DNS name, or has a wildcard elsewhere than as its whole first label; the rule is not served.',
   InvalidPath: 'A path is not absolute or holds characters that no request path can have; the path is not served.',

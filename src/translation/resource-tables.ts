@@ -1,7 +1,7 @@
 /** The second half of the translation: tables from the routing model to encoded Envoy resources. */
 import type { Graph, Look, Table } from '../cluster/table.ts';
 import type { MergedHost } from '../ingress/host-merge.ts';
-import { anyHost, wildcardOf } from '../model/host.ts';
+import { anyHost, knownHosts, wildcardOf } from '../model/host.ts';
 import type { Host } from '../model/host.ts';
 import { encode } from '../proto/message.ts';
 import { typeUrl } from '../proto/type-url.ts';
@@ -142,17 +142,24 @@ function routeConfigurationTable(graph: Graph): ResourceTable {
   return { typeUrl: typeUrl.routeConfiguration, table, nameOf: sameName };
 }
 
-function virtualHostTable(graph: Graph, { hosts }: RoutingTables, routes: RouteConfigurationName): ResourceTable {
+function virtualHostTable(
+  graph: Graph,
+  { hosts, unmatched }: RoutingTables,
+  routes: RouteConfigurationName,
+): ResourceTable {
   const nameOf = (host: string): string => virtualHostName(routes, host);
   const table = graph.derive(
     `VirtualHost ${routes}`,
     hosts,
     (name, { host }, look) => {
       // An Envoy waits for the first virtual host of a table, so the catch-all is there even when it has no routes.
-      if (host.routes.length === 0 && name !== anyHost) return undefined;
+      if (name === knownHosts || (host.routes.length === 0 && name !== anyHost)) return undefined;
       if (routes === 'https' && !isReachableOverTls(host, look, hosts)) return undefined;
       const catchAll = name.startsWith('*.') ? look(hosts, anyHost)?.host : undefined;
-      const virtualHost = translateVirtualHost(routes, host, catchAll);
+      const virtualHost = translateVirtualHost(routes, host, {
+        unmatched: name === anyHost ? undefined : unmatched,
+        catchAll,
+      });
       return createResource(
         typeUrl.virtualHost,
         nameOf(name),

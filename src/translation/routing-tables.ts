@@ -15,6 +15,7 @@ import { readIngress } from '../ingress/ingress-reading.ts';
 import type { IngressReading } from '../ingress/ingress-reading.ts';
 import { backendName } from '../model/backend.ts';
 import type { Backend } from '../model/backend.ts';
+import { knownHosts } from '../model/host.ts';
 import type { Origin, Route } from '../model/host.ts';
 import { objectKey } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
@@ -26,6 +27,8 @@ export interface RoutingTables {
   /** By Ingress. An Ingress that is not ours is here only if it has problems. */
   readonly verdicts: Table<Verdict>;
   readonly hosts: Table<MergedHost>;
+  /** Serves what no path of a known host matches. */
+  readonly unmatched: Route | undefined;
   /** By backend name, like the endpoints. */
   readonly backends: Table<ResolvedBackend>;
   readonly endpoints: Table<ResolvedEndpoints>;
@@ -49,6 +52,7 @@ export function routingTables(
   const flags = graph.input<FlagDefaults>('flags');
   flags.set('', defaults);
   const fromFlags = graph.derive('readings of flags', flags, (_key, value) => flagReading(value));
+  const unmatched = flagReading(defaults).hosts.get(knownHosts)?.fallback;
   const readings = graph.union('readings', fromIngresses, fromFlags);
   const readingsOfHost = graph.group('readings by host', readings, ({ hosts }) => hosts.keys());
   const hosts = graph.derive('hosts', readingsOfHost, (name, keys, look) =>
@@ -61,6 +65,7 @@ export function routingTables(
   return {
     verdicts,
     hosts,
+    unmatched,
     backends,
     endpoints: endpointTable(graph, objects, backends),
     certificates: certificateTable(graph, objects, hosts, readings),
@@ -78,7 +83,7 @@ function verdictTable(graph: Graph, objects: ObjectTables, policy: ClassPolicy):
     });
     if (ours) {
       const reading = readIngress(ingress);
-      return { reading, problems: reading.problems };
+      return { reading, problems: [...problems, ...reading.problems] };
     }
     return problems.length === 0 ? undefined : { reading: undefined, problems };
   });
