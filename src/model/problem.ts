@@ -41,7 +41,9 @@ export const problemReasons = {
   ServicePortNotFound: 'The Service of a backend has no such port; its paths answer 503.',
   NoEndpoints: 'The Service of a backend has no ready endpoint; its paths answer 503.',
   UnsupportedBackend:
-    'The backend is of a kind that is not supported (resource backend, ExternalName); its paths answer 503.',
+    'The backend is of a kind that is not served (resource backend, ExternalName unless allowed); its paths answer 503.',
+  TrafficPolicyNotKept:
+    'A Service asks for endpoints on the same node, which shared Envoys cannot keep to; all are used.',
   CertificateNotFound: 'The Secret of a TLS entry does not exist; its hosts have no certificate of their own.',
   InvalidCertificate: 'The Secret of a TLS entry holds no usable certificate and key; it is not sent to any Envoy.',
   CertificateConflict: 'Another, older Ingress names a different Secret for the same host; the older one is served.',

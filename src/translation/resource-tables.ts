@@ -35,7 +35,7 @@ export function resourceTables(graph: Graph, routing: RoutingTables, listen: Lis
     secretTable(graph, routing),
     httpListenerTable(graph, listen),
     httpsListenerTable(graph, routing, listen),
-    routeConfigurationTable(graph),
+    routeConfigurationTable(graph, listen),
     ...routeConfigurationNames.map((name) => virtualHostTable(graph, routing, name)),
   ];
 }
@@ -47,7 +47,12 @@ function clusterTable(graph: Graph, { backends }: RoutingTables): ResourceTable 
   const table = graph.derive(
     'Cluster',
     backends,
-    (name) => createResource(typeUrl.cluster, name, encode('envoy.config.cluster.v3.Cluster', translateCluster(name))),
+    (name, { transport }) =>
+      createResource(
+        typeUrl.cluster,
+        name,
+        encode('envoy.config.cluster.v3.Cluster', translateCluster(name, transport)),
+      ),
     sameVersion,
   );
   return { typeUrl: typeUrl.cluster, table, nameOf: sameName };
@@ -59,6 +64,7 @@ function loadAssignmentTable(graph: Graph, { endpoints }: RoutingTables): Resour
     'ClusterLoadAssignment',
     endpoints,
     (name, resolved) => {
+      if (resolved.isExternal) return undefined;
       const assignment = translateClusterLoadAssignment(name, resolved.endpoints);
       return createResource(type, name, encode('envoy.config.endpoint.v3.ClusterLoadAssignment', assignment));
     },
@@ -124,7 +130,7 @@ function listenerResource(name: string, listener: ReturnType<typeof translateHtt
   return createResource(typeUrl.listener, name, encode('envoy.config.listener.v3.Listener', listener));
 }
 
-function routeConfigurationTable(graph: Graph): ResourceTable {
+function routeConfigurationTable(graph: Graph, listen: ListenAddress): ResourceTable {
   const names = graph.input<RouteConfigurationName>('RouteConfiguration names');
   for (const name of routeConfigurationNames) names.set(name, name);
   const table = graph.derive(
@@ -134,8 +140,8 @@ function routeConfigurationTable(graph: Graph): ResourceTable {
       createResource(
         typeUrl.routeConfiguration,
         name,
-        encode('envoy.config.route.v3.RouteConfiguration', translateVhdsRouteConfiguration(name)),
-        encode('envoy.config.route.v3.RouteConfiguration', translateRouteConfiguration(name)),
+        encode('envoy.config.route.v3.RouteConfiguration', translateVhdsRouteConfiguration(name, listen)),
+        encode('envoy.config.route.v3.RouteConfiguration', translateRouteConfiguration(name, listen)),
       ),
     sameVersion,
   );

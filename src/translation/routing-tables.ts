@@ -1,10 +1,12 @@
 /** The first half of the translation: tables from Kubernetes objects to the routing model. */
 import type { KubernetesObject, Kind } from '../cluster/kubernetes-object.ts';
 import type { Graph, Input, Table } from '../cluster/table.ts';
-import { resolveBackend, resolveEndpoints } from '../ingress/backend-resolution.ts';
-import type { ResolvedBackend, ResolvedEndpoints } from '../ingress/backend-resolution.ts';
+import { resolveBackend } from '../ingress/backend-resolution.ts';
+import type { BackendPolicy, ResolvedBackend } from '../ingress/backend-resolution.ts';
 import { checkCertificate } from '../ingress/certificate-check.ts';
 import type { CheckedCertificate } from '../ingress/certificate-check.ts';
+import { resolveEndpoints } from '../ingress/endpoint-resolution.ts';
+import type { ResolvedEndpoints } from '../ingress/endpoint-resolution.ts';
 import { isDefaultClass, isOurClass, selectIngress } from '../ingress/class.ts';
 import type { ClassPolicy } from '../ingress/class.ts';
 import { flagReading } from '../ingress/flag-reading.ts';
@@ -46,6 +48,7 @@ export function routingTables(
   objects: ObjectTables,
   classes: ClassPolicy,
   defaults: FlagDefaults,
+  policy: BackendPolicy,
 ): RoutingTables {
   const verdicts = verdictTable(graph, objects, classes);
   const fromIngresses = graph.derive('readings of Ingresses', verdicts, (_key, { reading }) => reading, Object.is);
@@ -61,7 +64,7 @@ export function routingTables(
       keys.flatMap((key) => look(readings, key) ?? []),
     ),
   );
-  const backends = backendTable(graph, objects, hosts);
+  const backends = backendTable(graph, objects, hosts, policy);
   return {
     verdicts,
     hosts,
@@ -89,7 +92,12 @@ function verdictTable(graph: Graph, objects: ObjectTables, policy: ClassPolicy):
   });
 }
 
-function backendTable(graph: Graph, objects: ObjectTables, hosts: Table<MergedHost>): Table<ResolvedBackend> {
+function backendTable(
+  graph: Graph,
+  objects: ObjectTables,
+  hosts: Table<MergedHost>,
+  policy: BackendPolicy,
+): Table<ResolvedBackend> {
   const routesOfHost = graph.derive(
     'routes of hosts by backend',
     hosts,
@@ -102,7 +110,7 @@ function backendTable(graph: Graph, objects: ObjectTables, hosts: Table<MergedHo
     const backend = own.flatMap(backendOf)[0];
     if (backend === undefined) return undefined;
     const service = look(objects.Service, objectKey({ namespace: backend.namespace, name: backend.service }));
-    return resolveBackend(backend, service, distinct(own.map((route) => route.origin)));
+    return resolveBackend(backend, service, distinct(own.map((route) => route.origin)), policy);
   });
 }
 

@@ -23,6 +23,8 @@ export interface TranslationOptions {
   readonly classes: ClassPolicy;
   readonly listen: ListenAddress;
   readonly defaults: FlagDefaults;
+  /** Whether Services of type ExternalName are served; no when left out. */
+  readonly allowExternalNames?: boolean;
 }
 
 /** What an object is now, or undefined when it is gone. */
@@ -57,7 +59,9 @@ export class Translation {
       EndpointSlice: this.#graph.input('EndpointSlice'),
       Secret: this.#graph.input('Secret'),
     };
-    const routing = routingTables(this.#graph, this.#objects, options.classes, options.defaults);
+    const routing = routingTables(this.#graph, this.#objects, options.classes, options.defaults, {
+      allowExternalNames: options.allowExternalNames ?? false,
+    });
     this.#verdicts = routing.verdicts;
     this.#judged = [routing.verdicts, routing.hosts, routing.backends, routing.endpoints, routing.certificates];
     this.#resources = resourceTables(this.#graph, routing, options.listen);
