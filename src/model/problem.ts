@@ -44,8 +44,16 @@ export const problemReasons = {
     'The backend is of a kind that is not served (resource backend, ExternalName unless allowed); its paths answer 503.',
   TrafficPolicyNotKept:
     'A Service asks for endpoints on the same node, which shared Envoys cannot keep to; all are used.',
-  CertificateNotFound: 'The Secret of a TLS entry does not exist; its hosts have no certificate of their own.',
-  InvalidCertificate: 'The Secret of a TLS entry holds no usable certificate and key; it is not sent to any Envoy.',
+  CertificateNotFound:
+    'The Secret of a TLS entry does not exist; its hosts keep what they had, else the default certificate.',
+  InvalidCertificate:
+    'The Secret of a TLS entry holds no usable certificate and key; it is not sent to any Envoy, and its hosts keep what they had.',
+  CertificateExpired:
+    'The certificate of a TLS entry has expired; it replaces nothing, and its hosts keep what they had.',
+  CertificateNotYetValid:
+    'The certificate of a TLS entry is not valid yet; until then it replaces nothing, and its hosts keep what they had.',
+  CertificateHostMismatch: 'The certificate of a TLS entry is not for one of its hosts; it is served all the same.',
+  TlsWithoutSecret: 'A TLS entry names no Secret; its hosts are served with the default certificate, if there is one.',
   CertificateConflict: 'Another, older Ingress names a different Secret for the same host; the older one is served.',
   InternalError:
     'Sluice itself fails at what the object asks for, which is a bug; the last good form of what failed stays.',

@@ -1,6 +1,5 @@
 /** The second half of the translation: tables from the routing model to encoded Envoy resources. */
 import type { Graph, Look, Table } from '../cluster/table.ts';
-import type { MergedHost } from '../ingress/host-merge.ts';
 import { anyHost, knownHosts, wildcardOf } from '../model/host.ts';
 import type { Host } from '../model/host.ts';
 import { encode } from '../proto/message.ts';
@@ -29,14 +28,15 @@ export interface ResourceTable {
 }
 
 export function resourceTables(graph: Graph, routing: RoutingTables, listen: ListenAddress): readonly ResourceTable[] {
+  const served = servedCertificates(graph, routing);
   return [
     clusterTable(graph, routing),
     loadAssignmentTable(graph, routing),
     secretTable(graph, routing),
     httpListenerTable(graph, listen),
-    httpsListenerTable(graph, routing, listen),
+    httpsListenerTable(graph, served, listen),
     routeConfigurationTable(graph, listen),
-    ...routeConfigurationNames.map((name) => virtualHostTable(graph, routing, name)),
+    ...routeConfigurationNames.map((name) => virtualHostTable(graph, routing, served, name)),
   ];
 }
 
@@ -100,25 +100,29 @@ function httpListenerTable(graph: Graph, listen: ListenAddress): ResourceTable {
 }
 
 /** One listener for all certificates, so it is made anew whenever one comes or goes; a renewed one leaves it alone. */
-function httpsListenerTable(graph: Graph, routing: RoutingTables, listen: ListenAddress): ResourceTable {
-  const usable = graph.derive('usable certificates', routing.certificates, (_key, { certificate }) =>
-    certificate === undefined ? undefined : true,
-  );
-  const claims = graph.derive('hosts with certificates', routing.hosts, (_name, { host }, look) =>
-    servedCertificate(host, look, usable),
-  );
-  const all = graph.group('all hosts with certificates', claims, () => ['https']);
+function httpsListenerTable(graph: Graph, served: Table<string>, listen: ListenAddress): ResourceTable {
+  const all = graph.group('all hosts with certificates', served, () => ['https']);
   const table = graph.derive(
     'Listener https',
     all,
     (name, hosts, look) => {
-      const secrets = new Map(hosts.map((host) => [host, look(claims, host) ?? '']));
+      const secrets = new Map(hosts.map((host) => [host, look(served, host) ?? '']));
       const listener = translateHttpsListener(listen, secrets);
       return listener && listenerResource(name, listener);
     },
     sameVersion,
   );
   return { typeUrl: typeUrl.listener, table, nameOf: sameName };
+}
+
+/** For each host with a certificate that can be used its Secret. */
+function servedCertificates(graph: Graph, routing: RoutingTables): Table<string> {
+  const usable = graph.derive('usable certificates', routing.certificates, (_key, { certificate }) =>
+    certificate === undefined ? undefined : true,
+  );
+  return graph.derive('hosts with certificates', routing.hosts, (_name, { host }, look) =>
+    servedCertificate(host, look, usable),
+  );
 }
 
 /** The Secret that a host is served with; undefined when it has none, or none that can be used. */
@@ -151,6 +155,7 @@ function routeConfigurationTable(graph: Graph, listen: ListenAddress): ResourceT
 function virtualHostTable(
   graph: Graph,
   { hosts, unmatched }: RoutingTables,
+  served: Table<string>,
   routes: RouteConfigurationName,
 ): ResourceTable {
   const nameOf = (host: string): string => virtualHostName(routes, host);
@@ -160,7 +165,7 @@ function virtualHostTable(
     (name, { host }, look) => {
       // An Envoy waits for the first virtual host of a table, so the catch-all is there even when it has no routes.
       if (name === knownHosts || (host.routes.length === 0 && name !== anyHost)) return undefined;
-      if (routes === 'https' && !isReachableOverTls(host, look, hosts)) return undefined;
+      if (routes === 'https' && !isReachableOverTls(host, look, served)) return undefined;
       const catchAll = name.startsWith('*.') ? look(hosts, anyHost)?.host : undefined;
       const virtualHost = translateVirtualHost(routes, host, {
         unmatched: name === anyHost ? undefined : unmatched,
@@ -178,9 +183,8 @@ function virtualHostTable(
 }
 
 /** Whether a TLS client that asks for this host is shown a certificate, its own or that of a host which covers it. */
-function isReachableOverTls(host: Host, look: Look, hosts: Table<MergedHost>): boolean {
-  if (host.name === anyHost || host.certificate !== undefined) return true;
-  const wildcard = wildcardOf(host.name);
-  if (wildcard !== undefined && look(hosts, wildcard)?.host.certificate !== undefined) return true;
-  return look(hosts, anyHost)?.host.certificate !== undefined;
+function isReachableOverTls({ name }: Host, look: Look, served: Table<string>): boolean {
+  const wildcard = wildcardOf(name);
+  const covering = [name, ...(wildcard === undefined ? [] : [wildcard]), anyHost];
+  return name === anyHost || covering.some((each) => look(served, each) !== undefined);
 }

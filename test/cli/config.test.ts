@@ -37,8 +37,9 @@ describe('configuration', () => {
       classes: { names: ['sluice'], controllers: ['sluice.dev/ingress-controller'], watchWithoutClass: false },
       xds: { host: '127.0.0.1', port: 18_000 },
       admin: { host: '127.0.0.1', port: 18_001 },
-      listen: { address: '0.0.0.0', httpPort: 8080, httpsPort: 8443 },
+      listen,
       defaults: {},
+      allowExternalNames: false,
       settle: { quietMs: 1, maxMs: 100 },
       log: { level: 'info', format: 'json' },
     });

@@ -2,7 +2,7 @@
 import { createServer as createHttp2Server, createSecureServer, connect as connectHttp2 } from 'node:http2';
 import type { Http2Server } from 'node:http2';
 import { createServer as createTlsServer } from 'node:https';
-import type { RequestListener, Server } from 'node:http';
+import type { Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { EndpointSlice, KubernetesObject, Service } from '../../src/cluster/kubernetes-object.ts';
 import { startBackend } from '../support/backend.ts';
@@ -20,11 +20,14 @@ import { describeWithEnvoy } from '../support/tools.ts';
 
 const pair = certificate({ names: ['backend.test'] });
 
-/** Answers with the protocol that it was asked in, and the server name if it was asked over TLS. */
-const tell: RequestListener = (request, response) => {
+/** Answers with the protocol that it was asked in. */
+function tell(
+  request: { readonly httpVersion: string; readonly socket: object },
+  response: { end(body: string): unknown },
+): void {
   const secure = 'encrypted' in request.socket ? 'tls' : 'plain';
   response.end(`${secure} ${request.httpVersion}`);
-};
+}
 
 interface Listening {
   readonly port: number;
@@ -64,9 +67,9 @@ describeWithEnvoy('a request on its way to a backend', () => {
     backends = await Promise.all(['a', 'b', 'c', 'd'].map((name) => startBackend({ name })));
     const names = { key: pair.key, cert: pair.cert };
     others = await Promise.all([
-      listening(createHttp2Server(tell as never)),
+      listening(createHttp2Server(tell)),
       listening(createTlsServer(names, tell)),
-      listening(createSecureServer({ ...names, allowHTTP1: false }, tell as never)),
+      listening(createSecureServer({ ...names, allowHTTP1: false }, tell)),
     ]);
     serving = await startServing({ ...translationOptions, allowExternalNames: true });
     serving.apply(ingressClass());
@@ -91,7 +94,8 @@ describeWithEnvoy('a request on its way to a backend', () => {
     for (let index = 0; index < requests; index++) {
       // oxlint-disable-next-line no-await-in-loop -- one after the other, so that the order of balancing shows
       const { status, body } = await httpRequest({ port, host, headers });
-      const name = status === 200 ? (JSON.parse(body) as { backend: string }).backend : String(status);
+      const echo: { backend: string } = status === 200 ? JSON.parse(body) : { backend: String(status) };
+      const name = echo.backend;
       counts[name] = (counts[name] ?? 0) + 1;
     }
     return counts;

@@ -88,6 +88,8 @@ describe('Translation', () => {
           for (const edit of burst) state.set(keyOf(edit), edit);
         }
         const full = new Translation(translationOptions);
+        // What was served before a pair went bad is an input, too.
+        full.rememberCertificates(incremental.lastGoodCertificates());
         const order = [...state.values()].map((update) => ({ update, rank: shuffle.next().value }));
         full.update(order.toSorted((a, b) => a.rank - b.rank).map(({ update }) => update));
         const fresh = new Published().take(full);
