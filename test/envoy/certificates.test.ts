@@ -7,11 +7,12 @@ import { typeUrl } from '../../src/proto/type-url.ts';
 import { translateHttpsListener } from '../../src/translate/listener.ts';
 import { translateSecret } from '../../src/translate/secret.ts';
 import { createResource } from '../../src/xds/resource.ts';
+import type { ResourceChange } from '../../src/xds/view.ts';
 import { XdsServer } from '../../src/xds/server.ts';
 import { certificate } from '../support/certificates.ts';
 import type { CertificateOptions } from '../support/certificates.ts';
 import type { RunningEnvoy } from '../support/envoy.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventuallyPresent } from '../support/eventually.ts';
 import { joinEnvoy } from '../support/joined-envoy.ts';
 import { tlsSecret } from '../support/objects.ts';
 import { describeWithEnvoy } from '../support/tools.ts';
@@ -98,33 +99,29 @@ describeWithEnvoy('the check of certificates', () => {
     server = new XdsServer({ host: '127.0.0.1', port: 0, observe: () => undefined });
     const port = await server.start();
     const pairs = Object.entries(cases).map(([name, [options]]) => ({ name, pair: certificate(options) }));
+    const good = certificate({ names });
     const listen = { address: '127.0.0.1', httpPort: 0, httpsPort: 0 };
     const listener = translateHttpsListener(
       listen,
       new Map(pairs.map(({ name }) => [`${name.toLowerCase()}.test`, name])),
     );
     if (listener === undefined) throw new Error('there are hosts');
-    // What we would refuse is sent all the same.
-    const secrets = pairs.map(({ name, pair }) => {
-      const secret = translateSecret(name, { chain: pair.cert, privateKey: pair.key });
-      const body = encode('envoy.extensions.transport_sockets.tls.v3.Secret', secret);
-      return { typeUrl: typeUrl.secret, name, resource: createResource(typeUrl.secret, name, body) };
-    });
     const body = encode('envoy.config.listener.v3.Listener', listener);
     server.publish([
-      ...secrets,
+      ...pairs.map(({ name }) => secretChange(name, good)),
       { typeUrl: typeUrl.listener, name: 'https', resource: createResource(typeUrl.listener, 'https', body) },
     ]);
     envoy = await joinEnvoy({ xdsPort: port, waitUntilReady: false });
-    const refused = await eventually(async () => {
-      const known = await secretsOf(envoy);
-      expect(known.size).toBe(pairs.length);
-      expect([...known.values()].filter((state) => state === 'waiting')).toEqual([]);
-      return known;
-    });
+    await eventuallyPresent('an answer to the good pairs', () => Promise.resolve(refusals(server, pairs.length)));
     for (const { name, pair } of pairs) {
+      // Each by itself: Envoy 1.40 takes a Secret that it has just refused when it gets the same bytes again.
+      server.publish([secretChange(name, pair)]);
+      // oxlint-disable-next-line no-await-in-loop -- this is why
+      const refused = await eventuallyPresent(`an answer to ${name}`, () =>
+        Promise.resolve(refusals(server, pairs.length)),
+      );
       const ours = readPair(tlsSecret(name, pair.cert, pair.key)).kind === 'pair';
-      verdicts.set(name, { ours, envoys: refused.get(name) === 'taken' });
+      verdicts.set(name, { ours, envoys: !refused.has(name) });
     }
   });
 
@@ -137,25 +134,21 @@ describeWithEnvoy('the check of certificates', () => {
     const verdict = verdicts.get(name);
     expect(verdict?.ours).toBe(taken);
     // We may be stricter than Envoy, never less.
-    if (taken) expect(verdict?.envoys).toBe(true);
+    expect(verdict?.envoys === true || !taken).toBe(true);
   });
 });
 
-/** What has become of each Secret that Envoy asked for. */
-async function secretsOf(envoy: RunningEnvoy): Promise<ReadonlyMap<string, 'taken' | 'refused' | 'waiting'>> {
-  const dump = JSON.stringify(await envoy.adminJson('/config_dump?mask='));
-  const parsed: { configs: readonly Section[] } = JSON.parse(dump);
-  const states = new Map<string, 'taken' | 'refused' | 'waiting'>();
-  for (const section of parsed.configs) {
-    for (const { name } of section.dynamic_active_secrets ?? []) states.set(name, 'taken');
-    for (const { name, error_state: error } of section.dynamic_warming_secrets ?? []) {
-      states.set(name, error === undefined ? 'waiting' : 'refused');
-    }
-  }
-  return states;
+function secretChange(name: string, pair: { readonly cert: string; readonly key: string }): ResourceChange {
+  const secret = translateSecret(name, { chain: pair.cert, privateKey: pair.key });
+  const body = encode('envoy.extensions.transport_sockets.tls.v3.Secret', secret);
+  return { typeUrl: typeUrl.secret, name, resource: createResource(typeUrl.secret, name, body) };
 }
 
-interface Section {
-  readonly dynamic_active_secrets?: readonly { readonly name: string }[];
-  readonly dynamic_warming_secrets?: readonly { readonly name: string; readonly error_state?: unknown }[];
+/** The Secrets that the Envoy has refused; undefined while it has not asked for all, or not answered. */
+function refusals(server: XdsServer, expected: number): ReadonlySet<string> | undefined {
+  const subscriptions = server.streams().flatMap(({ session }) => session.subscriptions());
+  const secrets = subscriptions.find((each) => each.typeUrl === typeUrl.secret);
+  if (secrets === undefined || secrets.names.size < expected) return undefined;
+  if (secrets.dirty.size > 0 || secrets.inFlight !== undefined) return undefined;
+  return new Set([...secrets.rejected].map(([name]) => name));
 }
