@@ -136,6 +136,11 @@ describeWithEnvoy('the check of certificates', () => {
     // We may be stricter than Envoy, never less.
     expect(verdict?.envoys === true || !taken).toBe(true);
   });
+
+  it('is stricter than Envoy where certificates are odd, but not for the sake of strictness', () => {
+    const stricter = [...verdicts].filter(([, { ours, envoys }]) => envoys && !ours).map(([name]) => name);
+    expect(stricter).toEqual(['ed25519']);
+  });
 });
 
 function secretChange(name: string, pair: { readonly cert: string; readonly key: string }): ResourceChange {
