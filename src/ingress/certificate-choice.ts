@@ -23,7 +23,7 @@ export interface CertificateCase {
   /** Undefined when the Secret does not exist. */
   readonly reading: PairReading | undefined;
   /** What its hosts have been served with until now: a bad pair takes nothing from anybody who had a good one. */
-  readonly lastGood: Certificate | undefined;
+  readonly lastGood: () => Certificate | undefined;
   /** When the validity period was last looked at, in milliseconds since 1970; undefined when nobody has a clock. */
   readonly checkedAt: number | undefined;
   readonly claimants: readonly Claimant[];
@@ -73,7 +73,8 @@ function isEarly(reading: PairReading, at: number | undefined): boolean {
 }
 
 function keepLastGood(wanted: CertificateCase, reason: ProblemReason, what: string, fix: string): CheckedCertificate {
-  const { lastGood, claimants } = wanted;
+  const { claimants } = wanted;
+  const lastGood = wanted.lastGood();
   const message = lastGood === undefined ? what : `${what}; what was served before stays`;
   return {
     certificate: lastGood,

@@ -167,7 +167,7 @@ function certificateTables(
     return chooseCertificate({
       key,
       reading,
-      lastGood: look(lastGood, key),
+      lastGood: () => look(lastGood, key),
       checkedAt: look(checkedAt, key),
       claimants: own.map(({ origin, hosts: named }) => ({ origin, hosts: named.filter((host) => served.has(host)) })),
     });

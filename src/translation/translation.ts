@@ -87,7 +87,7 @@ export class Translation {
       const input: Input<KubernetesObject> = this.#objects[kind];
       const key = objectKey({ namespace, name });
       input.set(key, object);
-      if (kind === 'Secret') this.#history.checkedAt.set(key, object && now);
+      if (kind === 'Secret') this.#noteHistory(key, object && now);
     }
   }
 
@@ -96,7 +96,7 @@ export class Translation {
     for (const [key, { reading }] of this.#routing.pairs.entries()) {
       const before = this.#history.checkedAt.get(key);
       if (reading === undefined || before === undefined || !changesVerdict(reading, before, now)) continue;
-      this.#history.checkedAt.set(key, now);
+      this.#noteHistory(key, now);
     }
   }
 
@@ -161,16 +161,19 @@ export class Translation {
     return this.#graph.takeRecomputed();
   }
 
+  /** What a Secret serves is noted when that may change, so that a bad pair can leave it in place. */
+  #noteHistory(key: string, checkedAt: number | undefined): void {
+    const served = this.#routing.certificates.get(key)?.certificate;
+    if (this.#history.lastGood.get(key) !== served) this.#history.lastGood.set(key, served);
+    if (this.#history.checkedAt.get(key) !== checkedAt) this.#history.checkedAt.set(key, checkedAt);
+  }
+
   #changedResources(changes: Changes): readonly ResourceChange[] {
     for (const table of this.#judged) this.#keepProblems(table, changes);
     for (const table of [this.#objects.Ingress, this.#verdicts]) {
       for (const key of changes.get(table) ?? []) this.#touchedIngresses.add(key);
     }
     this.#keepFailures();
-    // Takes effect with the next commit, which is when a bad pair could take its place.
-    for (const key of changes.get(this.#routing.certificates) ?? []) {
-      this.#history.lastGood.set(key, this.#routing.certificates.get(key)?.certificate);
-    }
     return this.#resources.flatMap(({ typeUrl, table, nameOf }) => {
       const keys = [...(changes.get(table) ?? [])].toSorted();
       return keys.map((key) => ({ typeUrl, name: nameOf(key), resource: table.get(key) }));

@@ -89,7 +89,7 @@ describe('the certificate of a host', () => {
     expect([story.served, story.reasons]).toEqual([early.cert, []]);
   });
 
-  it('is forgotten when no Ingress names the Secret any more', () => {
+  it('is forgotten when the Secret changes while no Ingress names it', () => {
     const story = new Story().see(good);
     story.translation.update([deleted(web)], now);
     story.translation.commit();

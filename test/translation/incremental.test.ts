@@ -150,7 +150,14 @@ describe('Translation', () => {
     it('computes a Secret anew, and no host or listener, when a certificate is renewed', () => {
       const { names, computed } = costOf(applied(tlsSecret('pair', other.cert, other.key)));
       expect(names).toEqual(['default/pair']);
-      expect(computed).toEqual({ Secret: 1, certificates: 1, 'TLS Secret': 1, 'usable certificates': 1 });
+      expect(computed).toEqual({
+        Secret: 1,
+        'last good certificates': 1,
+        'certificate pairs': 1,
+        certificates: 1,
+        'TLS Secret': 1,
+        'usable certificates': 1,
+      });
     });
 
     it('computes nothing but the class when a class comes that no Ingress names', () => {
