@@ -1,5 +1,6 @@
 import {
   isLoopback,
+  parseCount,
   parseDuration,
   parseHostPort,
   parseIpAddress,
@@ -34,13 +35,22 @@ export interface Config {
   readonly xds: HostPort & { readonly tls?: TlsFiles };
   readonly admin: HostPort;
   /** What Envoy's listeners bind. */
-  readonly listen: { readonly address: string; readonly httpPort: number; readonly httpsPort: number };
+  readonly listen: {
+    readonly address: string;
+    readonly httpPort: number;
+    readonly httpsPort: number;
+    /** Whether every connection begins with a PROXY protocol header. */
+    readonly proxyProtocol: boolean;
+    /** How many proxies in front are believed in what their X-Forwarded headers say; 0 for none. */
+    readonly trustedHops: number;
+  };
   readonly defaults: {
     /** Serves what no Ingress does, on the first port of the Service. */
     readonly backendService?: NamespacedName;
     /** The Secret whose certificate is shown for hosts without their own. */
     readonly certificate?: NamespacedName;
   };
+  readonly allowExternalNames: boolean;
   /** In milliseconds. */
   readonly settle: { readonly quietMs: number; readonly maxMs: number };
   readonly log: LogConfig;
@@ -106,6 +116,7 @@ export function readConfig(flags: Flags, environment: Environment, traits: Comma
     admin: settings.one('admin-address', parseHostPort) ?? { host: '127.0.0.1', port: 18_001 },
     listen: readListen(settings, traits),
     defaults: readDefaults(settings),
+    allowExternalNames: settings.isOn('allow-external-names'),
     settle: readSettle(settings),
     log: {
       level: settings.one('log-level', parseOneOf(logLevels)) ?? traits.logLevel,
@@ -197,7 +208,9 @@ function readListen(settings: Settings, traits: CommandTraits): Config['listen']
   if (httpPort === httpsPort) {
     throw new UsageError(`--http-port and --https-port are both ${httpPort}: give two different ports`);
   }
-  return { address, httpPort, httpsPort };
+  const hops = settings.one('xff-num-trusted-hops', parseCount);
+  const trustedHops = hops ?? (settings.isOn('use-forwarded-headers') ? 1 : 0);
+  return { address, httpPort, httpsPort, proxyProtocol: settings.isOn('use-proxy-protocol'), trustedHops };
 }
 
 function readDefaults(settings: Settings): Config['defaults'] {

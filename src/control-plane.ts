@@ -1,6 +1,6 @@
 /** The whole wiring on one page: source, settle, translate, publish, and what can be seen of it from outside. */
 import { setImmediate } from 'node:timers/promises';
-import { Subject, map } from 'rxjs';
+import { Subject, interval, map, merge } from 'rxjs';
 import type { Observable, Subscription } from 'rxjs';
 import type { AdminView } from './admin/admin-view.ts';
 import { createMetrics } from './admin/metrics.ts';
@@ -94,9 +94,10 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
   const take = async (events: readonly Stamped[]): Promise<void> => {
     for (const { event } of events) {
       if (event.kind === 'changes') {
-        translation.update(event.changes);
+        translation.update(event.changes, Date.now());
         reporter?.note(event.changes);
       } else if (event.kind === 'problems') sourceProblems.replace(event.origin, event.problems);
+      else if (event.kind === 'time') translation.passTime(Date.now());
       else isSynced = true;
     }
     // What has not been read in full must not be served: what it lacks, Envoys would delete.
@@ -113,7 +114,8 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
     await server.stop();
     throw error;
   });
-  const reading: Subscription = source.events$
+  const time$ = interval(60_000).pipe(map((): TimePassed => ({ kind: 'time' })));
+  const reading: Subscription = merge(source.events$, time$)
     .pipe(
       map((event): Stamped => ({ event, at: performance.now() })),
       settle(config.settle, take),
@@ -134,8 +136,13 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
   };
 }
 
+/** Certificates begin and cease to be valid without anybody changing anything. */
+interface TimePassed {
+  readonly kind: 'time';
+}
+
 interface Stamped {
-  readonly event: SourceEvent;
+  readonly event: SourceEvent | TimePassed;
   /** Milliseconds on the monotonic clock. */
   readonly at: number;
 }

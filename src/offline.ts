@@ -31,7 +31,7 @@ export async function translateDirectory(config: Config, log: Logger): Promise<O
     ),
   );
   for (const event of events) {
-    if (event.kind === 'changes') translation.update(event.changes);
+    if (event.kind === 'changes') translation.update(event.changes, Date.now());
     else if (event.kind === 'problems') sourceProblems.replace(event.origin, event.problems);
   }
   const resources = translation.commit().flatMap(({ typeUrl, name, resource }) => {

@@ -87,6 +87,13 @@ export function parseText(setting: Setting): string {
   return setting.value === '' ? refuse(setting, 'is empty', 'give a value or leave it out') : setting.value;
 }
 
+/** A small whole number. */
+export function parseCount(setting: Setting): number {
+  return /^\d{1,2}$/.test(setting.value)
+    ? Number(setting.value)
+    : refuse(setting, 'is not a small whole number', 'give a number from 0 to 99');
+}
+
 /** A port that something else listens on or will listen on. */
 export function parsePort(setting: Setting): number {
   const port = readPort(setting.value, 1);

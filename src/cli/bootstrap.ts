@@ -27,6 +27,8 @@ export interface Bootstrap {
   /** Where the Envoy's own admin interface listens. */
   readonly admin: HostPort;
   readonly maxHeapBytes: number;
+  /** The zone this Envoy runs in (`topology.kubernetes.io/zone` of its node): endpoints there are preferred where a Service asks for it. */
+  readonly zone?: string;
 }
 
 const gibibyte = 2 ** 30;
@@ -38,6 +40,7 @@ export function readBootstrap(flags: Flags): Bootstrap {
   const tls = readTlsFiles(settings);
   const xds = settings.one('xds-address', parseReachable);
   if (xds === undefined) throw new UsageError('--xds-address is missing: give the HOST:PORT of the control plane');
+  const zone = settings.one('zone', parseText);
   const nodeId = settings.one('node-id', parseText);
   if (nodeId === undefined) throw new UsageError('--node-id is missing: give each Envoy a name of its own');
   return {
@@ -49,6 +52,7 @@ export function readBootstrap(flags: Flags): Bootstrap {
       port: settings.one('admin-port', parsePort) ?? 9901,
     },
     maxHeapBytes: settings.one('max-heap-bytes', parseBytes) ?? gibibyte,
+    ...(zone !== undefined && { zone }),
   };
 }
 
@@ -65,7 +69,7 @@ function parseBytes(setting: Setting): number {
 }
 
 /** YAML, with the comments of the template. */
-export function renderBootstrap({ nodeId, cluster, xds, admin, maxHeapBytes }: Bootstrap): string {
+export function renderBootstrap({ nodeId, cluster, xds, admin, maxHeapBytes, zone }: Bootstrap): string {
   const document = parseDocument(readFileSync(packagePath('envoy/bootstrap.yaml'), 'utf8'));
   document.commentBefore = ' The bootstrap of one Envoy, made by `sluice bootstrap`.';
   const set = (path: readonly (string | number)[], value: unknown) => {
@@ -84,9 +88,30 @@ export function renderBootstrap({ nodeId, cluster, xds, admin, maxHeapBytes }: B
   set([...endpoint, 'address', 'socket_address'], { address: xds.host, port_value: xds.port });
   if (xds.tls !== undefined) set([...upstream, 'transport_socket'], transportSocket(xds.host, xds.tls));
 
+  if (zone !== undefined) {
+    set(['node', 'locality'], { zone });
+    set(['cluster_manager', 'local_cluster_name'], localCluster);
+    document.addIn(['static_resources', 'clusters'], document.createNode(clusterOf(zone)));
+  }
+
   const heap = ['overload_manager', 'resource_monitors', 0, 'typed_config', 'max_heap_size_bytes'];
   set(heap, maxHeapBytes);
   return document.toString({ lineWidth: 0 });
+}
+
+const localCluster = 'local';
+
+/** Envoy compares zones only when it knows a cluster that it is itself in; it sends nothing there. */
+function clusterOf(zone: string): unknown {
+  const address = { socket_address: { address: '127.0.0.1', port_value: 1 } };
+  return {
+    name: localCluster,
+    type: 'STATIC',
+    load_assignment: {
+      cluster_name: localCluster,
+      endpoints: [{ locality: { zone }, lb_endpoints: [{ endpoint: { address } }] }],
+    },
+  };
 }
 
 /** The control plane must prove the name that it is called by: being signed by the CA is true of every Envoy too. */

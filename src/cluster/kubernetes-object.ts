@@ -108,6 +108,14 @@ export interface Service {
     /** Empty unless the type is ExternalName. */
     readonly externalName: string;
     readonly ports: readonly ServicePort[];
+    /** Absent when a client may be sent to any endpoint each time. */
+    readonly sessionAffinity?: 'ClientIP';
+    /** Absent when the whole cluster may be used. */
+    readonly internalTrafficPolicy?: 'Local';
+    /** Absent when endpoints near and far are alike. */
+    readonly trafficDistribution?: string;
+    /** The first of `ipFamilies`; absent when that is IPv4 or not set. */
+    readonly ipFamily?: 'IPv6';
   };
 }
 
@@ -117,6 +125,8 @@ export interface ServicePort {
   readonly port: number;
   readonly protocol: 'TCP' | 'UDP' | 'SCTP';
   readonly appProtocol: string;
+  /** Only of a Service of type ExternalName, and only when it is a number: elsewhere EndpointSlices have the numbers. */
+  readonly targetPort?: number;
 }
 
 /** `discovery.k8s.io/v1` EndpointSlice. */
@@ -138,6 +148,10 @@ export interface Endpoint {
   readonly terminating: boolean;
   /** Empty when not set. */
   readonly zone: string;
+  /** The first zone of `hints.forZones`: whose clients this endpoint is meant for. */
+  readonly zoneHint?: string;
+  /** Name of the Pod or whatever else `targetRef` names; tells the addresses of one Pod in both IP families from two Pods. */
+  readonly target?: string;
 }
 
 export interface EndpointPort {

@@ -46,7 +46,7 @@ export function projectObject(kind: Kind, raw: unknown, origin: Origin): Project
 const readers: { readonly [K in Kind]: (root: FieldReader, metadata: Metadata) => ObjectOfKind<K> } = {
   IngressClass: (root, metadata) => ({ kind: 'IngressClass', metadata, spec: readIngressClassSpec(root) }),
   Ingress: (root, metadata) => ({ kind: 'Ingress', metadata, spec: readIngressSpec(root) }),
-  Service: (root, metadata) => ({ kind: 'Service', metadata, spec: readServiceSpec(root) }),
+  Service: (root, metadata) => ({ kind: 'Service', metadata, spec: readServiceSpec(root, metadata) }),
   EndpointSlice: (root, metadata) => ({ kind: 'EndpointSlice', metadata, ...readEndpointSlice(root) }),
   Secret: (root, metadata) => ({ kind: 'Secret', metadata, ...readSecret(root) }),
 };

@@ -1,48 +1,88 @@
-/** What a backend stands for in the cluster: the port of its Service, and the addresses behind it. */
-import { isIP } from 'node:net';
-import type { EndpointSlice, Service, ServicePort } from '../cluster/kubernetes-object.ts';
-import { backendName, describePort } from '../model/backend.ts';
-import type { Backend } from '../model/backend.ts';
-import type { Endpoint } from '../model/endpoint.ts';
+/** What a backend stands for in the cluster: the port of its Service, and how requests get there. */
+import type { Service, ServicePort } from '../cluster/kubernetes-object.ts';
+import { describePort } from '../model/backend.ts';
+import type { Backend, BackendProtocol, Transport } from '../model/backend.ts';
 import type { Origin } from '../model/host.ts';
 import type { Problem, ProblemReason } from '../model/problem.ts';
+import { parseHostName } from './host-name.ts';
 
 export interface ResolvedBackend {
   readonly backend: Backend;
   /** Undefined when the Service or its port is missing or can't be used: then there are no endpoints, and Envoy answers 503. */
   readonly port: ServicePort | undefined;
+  readonly transport: Transport;
+  /** Whether IPv6 addresses are before IPv4 addresses. */
+  readonly prefersIPv6: boolean;
   /** Who uses the backend: what is wrong with it is said of them. */
   readonly origins: readonly Origin[];
   readonly problems: readonly Problem[];
 }
 
+export interface BackendPolicy {
+  /** Whether a Service may name a host outside of the cluster; whoever writes Services then says what Envoy connects to. */
+  readonly allowExternalNames: boolean;
+}
+
+const plain: Transport = { protocol: 'http1', prefer: 'any' };
+
 export function resolveBackend(
   backend: Backend,
   service: Service | undefined,
   origins: readonly Origin[],
+  policy: BackendPolicy,
 ): ResolvedBackend {
   const name = `${backend.namespace}/${backend.service}`;
+  const report = (severity: Problem['severity'], reason: ProblemReason, message: string, fix: string) =>
+    origins.map((origin): Problem => ({ ...origin, severity, reason, message, fix }));
   const unresolved = (reason: ProblemReason, message: string, fix: string): ResolvedBackend => ({
     backend,
     port: undefined,
+    transport: plain,
+    prefersIPv6: false,
     origins,
-    problems: origins.map((origin) => ({ ...origin, severity: 'error', reason, message, fix })),
+    problems: report('error', reason, `Service ${name} ${message}, so its paths answer 503`, fix),
   });
   if (service === undefined) {
-    const message = `Service ${name} does not exist, so its paths answer 503`;
-    return unresolved('ServiceNotFound', message, 'create the Service, or name one of this namespace that exists');
+    return unresolved(
+      'ServiceNotFound',
+      'does not exist',
+      'create the Service, or name one of this namespace that exists',
+    );
   }
-  if (service.spec.type === 'ExternalName') {
-    const message = `Service ${name} is of type ExternalName, which is not served, so its paths answer 503`;
-    return unresolved('UnsupportedBackend', message, 'use a Service with a selector or with EndpointSlices of its own');
+  const isExternal = service.spec.type === 'ExternalName';
+  if (isExternal && !policy.allowExternalNames) {
+    const fix =
+      'use a Service with a selector or with EndpointSlices of its own, or allow it with --allow-external-names';
+    return unresolved('UnsupportedBackend', 'is of type ExternalName, which is not allowed', fix);
   }
-  const port = findPort(service, backend);
+  const port = findPort(service, backend) ?? (isExternal ? portOutside(service, backend) : undefined);
   if (port === undefined) {
     const ports = service.spec.ports.map((each) => (each.name === '' ? `${each.port}` : `${each.port} "${each.name}"`));
-    const message = `Service ${name} has no port ${describePort(backend.port)}, so its paths answer 503`;
-    return unresolved('ServicePortNotFound', message, `use one of its ports: ${ports.join(', ') || 'it has none'}`);
+    const fix = `use one of its ports: ${ports.join(', ') || 'it has none'}`;
+    return unresolved('ServicePortNotFound', `has no port ${describePort(backend.port)}`, fix);
   }
-  return { backend, port, origins, problems: [] };
+  const common = { backend, port, prefersIPv6: service.spec.ipFamily === 'IPv6', origins };
+  const transport: Transport = { protocol: protocolOf(port), prefer: preferenceOf(service) };
+  if (isExternal) {
+    const host = externalHost(service.spec.externalName);
+    if (host === undefined) {
+      const message = `has the externalName "${service.spec.externalName}", which is not a DNS name outside of this machine`;
+      return unresolved(
+        'UnsupportedBackend',
+        message,
+        'set externalName to a DNS name; for addresses, write an EndpointSlice',
+      );
+    }
+    return {
+      ...common,
+      transport: { ...transport, external: { host, port: port.targetPort ?? port.port } },
+      problems: [],
+    };
+  }
+  if (service.spec.internalTrafficPolicy !== 'Local') return { ...common, transport, problems: [] };
+  const message = `Service ${name} asks for endpoints on the client's own node; Envoys use those on other nodes as well`;
+  const fix = 'use trafficDistribution, which is kept by zone, or remove internalTrafficPolicy';
+  return { ...common, transport, problems: report('warning', 'TrafficPolicyNotKept', message, fix) };
 }
 
 function findPort(service: Service, { port }: Backend): ServicePort | undefined {
@@ -57,57 +97,38 @@ function findPort(service: Service, { port }: Backend): ServicePort | undefined 
   }
 }
 
-export interface ResolvedEndpoints {
-  /** Also the name of the cluster they belong to. */
-  readonly name: string;
-  /** Without duplicates, sorted by address and port. */
-  readonly endpoints: readonly Endpoint[];
-  readonly problems: readonly Problem[];
+/** An ExternalName Service needs no ports: then the number in the Ingress is that of the host. */
+function portOutside(service: Service, { port }: Backend): ServicePort | undefined {
+  if (service.spec.ports.length > 0 || port.kind !== 'number') return undefined;
+  return { name: '', port: port.number, protocol: 'TCP', appProtocol: '' };
 }
 
-/**
- * The ready endpoints; while there are none, those that terminate but still serve, so that the last replica of a Service
- * answers until it ends (EndpointConditions of `discovery.k8s.io/v1`).
- */
-export function resolveEndpoints(resolved: ResolvedBackend, slices: readonly EndpointSlice[]): ResolvedEndpoints {
-  const { backend, port, origins } = resolved;
-  const name = backendName(backend);
-  if (port === undefined) return { name, endpoints: [], problems: [] };
-  const ready = new Map<string, Endpoint>();
-  const draining = new Map<string, Endpoint>();
-  for (const slice of slices) collectEndpoints(slice, port, ready, draining);
-  const chosen = ready.size > 0 ? ready : draining;
-  const endpoints = [...chosen].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, endpoint]) => endpoint);
-  if (endpoints.length > 0) return { name, endpoints, problems: [] };
-  const problems = origins.map((origin): Problem => {
-    const message = `Service ${backend.namespace}/${backend.service} has no ready endpoint, so its paths answer 503`;
-    return {
-      ...origin,
-      severity: 'warning',
-      reason: 'NoEndpoints',
-      message,
-      fix: 'check that its pods run and are ready',
-    };
-  });
-  return { name, endpoints, problems };
+/** A DNS name; not an address and not a name for the machine that Envoy runs on, whose ports are not for everyone. */
+function externalHost(text: string): string | undefined {
+  const host = parseHostName(text.replace(/\.$/, ''));
+  const isLocal = host === undefined || host.startsWith('*') || /^(.*\.)?localhost(\.localdomain)?$/.test(host);
+  return isLocal ? undefined : host;
 }
 
-function collectEndpoints(
-  slice: EndpointSlice,
-  servicePort: ServicePort,
-  ready: Map<string, Endpoint>,
-  draining: Map<string, Endpoint>,
-): void {
-  // The name ties a slice's port to the Service's; its number may differ from slice to slice.
-  const port = slice.ports.find((each) => each.name === servicePort.name && each.protocol === 'TCP')?.port ?? 0;
-  if (port === 0) return;
-  for (const endpoint of slice.endpoints) {
-    // All addresses of an endpoint are interchangeable; consumers use the first (Endpoint of discovery.k8s.io/v1).
-    const [address] = endpoint.addresses;
-    // Envoy takes no zone: what it names is known on one node only.
-    if (address === undefined || isIP(address) === 0 || address.includes('%')) continue;
-    const key = `${address} ${port}`;
-    if (endpoint.ready) ready.set(key, { address, port });
-    else if (endpoint.serving && endpoint.terminating) draining.set(key, { address, port });
-  }
+/** The names that Kubernetes defines (Service, appProtocol), and those that other ingress controllers and meshes know. */
+const protocols: Readonly<Record<string, BackendProtocol>> = {
+  'kubernetes.io/h2c': 'http2',
+  'kubernetes.io/wss': 'http1-tls',
+  grpc: 'http2',
+  grpcs: 'http2-tls',
+  h2c: 'http2',
+  http2: 'http2',
+  https: 'http1-tls',
+};
+
+/** HTTP/1.1 for all others, `http` and `kubernetes.io/ws` among them: WebSockets need nothing more. */
+function protocolOf({ appProtocol }: ServicePort): BackendProtocol {
+  const name = appProtocol.toLowerCase();
+  return Object.hasOwn(protocols, name) ? (protocols[name] ?? 'http1') : 'http1';
+}
+
+/** A client that must come back to the same endpoint matters more than which zone that is in. */
+function preferenceOf({ spec }: Service): Transport['prefer'] {
+  if (spec.sessionAffinity === 'ClientIP') return 'client';
+  return spec.trafficDistribution === undefined ? 'any' : 'zone';
 }

@@ -1,39 +1,32 @@
-/** Whether the Secret of a TLS entry holds a pair that every Envoy will take. A bad pair must never be sent, not even once. */
+/** Whether a Secret holds a pair that every Envoy will take. A bad pair must never be sent, not even once. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import type { Secret } from '../cluster/kubernetes-object.ts';
 import type { Certificate } from '../model/certificate.ts';
-import type { Origin } from '../model/host.ts';
-import type { Problem, ProblemReason } from '../model/problem.ts';
+import { inside } from './der-value.ts';
+import { formFault } from './leaf-form.ts';
 
-export interface CheckedCertificate {
-  /** Undefined when there is no usable pair. */
-  readonly certificate: Certificate | undefined;
-  readonly problems: readonly Problem[];
-}
+/** What a Secret holds, whatever the time is: this is the costly part, and depends on nothing else. */
+export type PairReading =
+  | {
+      readonly kind: 'pair';
+      readonly certificate: Certificate;
+      /** The DNS names that it is for, in lower case. */
+      readonly names: readonly string[];
+      /** Milliseconds since 1970. */
+      readonly notBefore: number;
+      readonly notAfter: number;
+    }
+  /** What is wrong, as the end of a sentence. */
+  | { readonly kind: 'fault'; readonly fault: string };
 
-/** Checks a Secret for those who name it; pure, so validity periods are not looked at here. */
-export function checkCertificate(
-  key: string,
-  secret: Secret | undefined,
-  origins: readonly Origin[],
-): CheckedCertificate {
-  const refuse = (reason: ProblemReason, message: string, fix: string): CheckedCertificate => ({
-    certificate: undefined,
-    problems: origins.map((origin) => ({ ...origin, severity: 'error', reason, message, fix })),
-  });
-  if (secret === undefined) {
-    const fix = `create the Secret ${key} of type kubernetes.io/tls`;
-    return refuse('CertificateNotFound', `Secret ${key} does not exist`, fix);
-  }
+export function readPair(secret: Secret): PairReading {
   const pair = parsePair(secret);
-  if (typeof pair !== 'string') return { certificate: pair, problems: [] };
-  const fix = 'put a PEM certificate chain, leaf first, into tls.crt and its unencrypted key into tls.key';
-  return refuse('InvalidCertificate', `Secret ${key} ${pair}`, fix);
+  return typeof pair === 'string' ? { kind: 'fault', fault: pair } : pair;
 }
 
 /** The pair in one spelling, without what stands around it; or what is wrong with it, as the end of a sentence. */
-function parsePair(secret: Secret): Certificate | string {
+function parsePair(secret: Secret): PairReading | string {
   if (secret.certificate === '') return 'has no tls.crt';
   if (secret.privateKey === '') return 'has no tls.key';
   const blocks = secret.certificate.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
@@ -51,13 +44,31 @@ function parsePair(secret: Secret): Certificate | string {
   if (leaf?.checkPrivateKey(privateKey) !== true) {
     return 'has a tls.key that does not belong to the first certificate of tls.crt';
   }
-  return (
-    keyFault(privateKey) ??
-    leafFault(leaf) ?? {
+  const fault = keyFault(privateKey) ?? leafFault(leaf) ?? chain.flatMap((each) => formOf(each))[0];
+  if (fault !== undefined) return fault;
+  return {
+    kind: 'pair',
+    certificate: {
       chain: chain.map((certificate) => certificate?.toString() ?? '').join(''),
       privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    }
-  );
+    },
+    names: namesOf(leaf),
+    notBefore: Date.parse(leaf.validFrom),
+    notAfter: Date.parse(leaf.validTo),
+  };
+}
+
+function formOf(certificate: X509Certificate | undefined): readonly string[] {
+  const fault = certificate && formFault(certificate.raw);
+  return fault === undefined ? [] : [fault];
+}
+
+/** The common name counts only where there are no alternative names (RFC 6125, section 6.4.4). */
+function namesOf({ subject, subjectAltName }: X509Certificate): readonly string[] {
+  const alternatives = [...(subjectAltName ?? '').matchAll(/\bDNS:([^,"\s]+)/g)].map(([, name = '']) => name);
+  const common = /^CN=(.+)$/m.exec(subject ?? '')?.[1];
+  const names = alternatives.length > 0 || common === undefined ? alternatives : [common];
+  return names.map((name) => name.toLowerCase());
 }
 
 /** The object identifier of the TLS feature extension (RFC 7633) in DER: Envoy wants an OCSP response for such a certificate. */
@@ -78,12 +89,19 @@ function keyFault(key: KeyObject): string | undefined {
   switch (key.asymmetricKeyType) {
     case 'rsa':
       if (publicExponent >= 2n ** 33n) return 'has an RSA key with a public exponent of more than 33 bits';
+      if (isMultiPrime(key)) return 'has an RSA key of more than two primes';
       return modulusLength >= 2048 ? undefined : `has an RSA key of ${modulusLength} bits; 2048 is the least`;
     case 'ec':
       return curves.has(namedCurve) ? undefined : `has a key on the curve ${namedCurve}; use P-256, P-384 or P-521`;
     default:
       return `has a key of the type ${key.asymmetricKeyType ?? 'unknown'}; use RSA or ECDSA`;
   }
+}
+
+/** RFC 8017, appendix A.1.2: the version of such a key is 1. */
+function isMultiPrime(key: KeyObject): boolean {
+  const [version] = inside(inside({ tag: 0, content: key.export({ type: 'pkcs1', format: 'der' }) })[0]);
+  return version?.content[0] === 1;
 }
 
 function attempt<T>(parse: () => T): T | undefined {

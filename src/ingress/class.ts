@@ -35,28 +35,64 @@ export function isDefaultClass(ingressClass: IngressClass): boolean {
   return ingressClass.metadata.annotations[defaultAnnotation] === 'true';
 }
 
-/** Decides by `spec.ingressClassName`, then by the annotation, then by what goes for an Ingress without a class. */
+/**
+ * Decides by the annotation, which is older than the field and before it (IngressSpec.ingressClassName of
+ * `networking.k8s.io/v1`), then by `spec.ingressClassName`, then by what goes for an Ingress without a class.
+ */
 export function selectIngress(ingress: Ingress, policy: ClassPolicy, classes: ClassLookup): ClassVerdict {
   const className = ingress.spec.ingressClassName;
+  const legacy = ingress.metadata.annotations[legacyAnnotation] ?? '';
+  if (legacy !== '') return selectByAnnotation(ingress, legacy, policy, classes);
   if (className !== undefined) return selectByName(ingress, className, policy, classes);
-  const legacy = ingress.metadata.annotations[legacyAnnotation];
-  if (legacy !== undefined && legacy !== '') return { ours: policy.names.includes(legacy), problems: [] };
-  return { ours: policy.watchWithoutClass || classes.hasDefault(), problems: [] };
+  if (policy.watchWithoutClass || classes.hasDefault()) return { ours: true, problems: [] };
+  return notOurs(ingress, {
+    field: 'spec.ingressClassName',
+    severity: 'info',
+    reason: 'IngressWithoutClass',
+    message: 'this Ingress names no class and no class of ours is the default, so it is not served',
+    fix: `set spec.ingressClassName, for example to "${policy.names[0] ?? ''}"`,
+  });
+}
+
+/** The value is one of the names we go by, or the name of an IngressClass of ours. */
+function selectByAnnotation(ingress: Ingress, legacy: string, policy: ClassPolicy, classes: ClassLookup): ClassVerdict {
+  const isOurs = (name: string): boolean => {
+    const ingressClass = classes.byName(name);
+    return ingressClass !== undefined && isOurClass(ingressClass, policy);
+  };
+  const ours = policy.names.includes(legacy) || isOurs(legacy);
+  const { ingressClassName } = ingress.spec;
+  if (ingressClassName === undefined || ingressClassName === legacy) return { ours, problems: [] };
+  // Whose Ingress it is not by either of the two is none of our business.
+  if (!ours && !isOurs(ingressClassName)) return { ours, problems: [] };
+  const outcome = ours ? 'served' : 'not served';
+  const { problems } = notOurs(ingress, {
+    field: `metadata.annotations[${legacyAnnotation}]`,
+    severity: 'warning',
+    reason: 'ClassConflict',
+    message: `the annotation says "${legacy}" and spec.ingressClassName "${ingressClassName}"; the annotation decides, so this Ingress is ${outcome}`,
+    fix: 'remove the annotation',
+  });
+  return { ours, problems };
 }
 
 function selectByName(ingress: Ingress, className: string, policy: ClassPolicy, classes: ClassLookup): ClassVerdict {
   const ingressClass = classes.byName(className);
   if (ingressClass !== undefined) return { ours: isOurClass(ingressClass, policy), problems: [] };
-  if (!policy.names.includes(className)) return { ours: false, problems: [] };
-  if (policy.areOptional === true) return { ours: true, problems: [] };
-  const { namespace, name } = ingress.metadata;
-  const problem: Problem = {
-    object: { kind: 'Ingress', namespace, name },
+  const isMeant = policy.names.includes(className);
+  if (isMeant && policy.areOptional === true) return { ours: true, problems: [] };
+  return notOurs(ingress, {
     field: 'spec.ingressClassName',
-    severity: 'error',
-    reason: 'IngressClassNotFound',
+    severity: isMeant ? 'error' : 'info',
+    reason: isMeant ? 'IngressClassNotFound' : 'IngressClassUnknown',
     message: `no IngressClass is named "${className}", so this Ingress is not served`,
-    fix: `create the IngressClass "${className}" with spec.controller: ${policy.controllers[0] ?? ''}`,
-  };
-  return { ours: false, problems: [problem] };
+    fix: isMeant
+      ? `create the IngressClass "${className}" with spec.controller: ${policy.controllers[0] ?? ''}`
+      : `name an IngressClass that exists, or create "${className}"`,
+  });
+}
+
+function notOurs({ metadata }: Ingress, problem: Omit<Problem, 'object'>): ClassVerdict {
+  const object = { kind: 'Ingress', namespace: metadata.namespace, name: metadata.name };
+  return { ours: false, problems: [{ object, ...problem }] };
 }

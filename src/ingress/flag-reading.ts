@@ -1,5 +1,6 @@
 /** What the operator asks for by flags, in the form of what an Ingress asks for, so that it is merged by the same rules. */
-import { anyHost } from '../model/host.ts';
+import { anyHost, knownHosts } from '../model/host.ts';
+import type { Route } from '../model/host.ts';
 import type { HostReading, IngressReading } from './ingress-reading.ts';
 
 export interface NamespacedName {
@@ -20,23 +21,26 @@ export const flagKind = 'Flag';
 /** Younger than every Ingress, so that any of them wins. */
 const youngest = '~';
 
-/** Of the catch-all host, which is thereby always there, if only to answer 404. */
+/** Of the catch-all host, which is thereby always there, if only to answer 404, and of what known hosts do not match. */
 export function flagReading({ backendService, certificate }: FlagDefaults): IngressReading {
   const object = { kind: flagKind, namespace: '', name: 'serve' };
-  const host: HostReading = {
-    routes: [],
-    fallback: backendService && {
-      match: { kind: 'prefix', path: '' },
-      action: {
-        kind: 'backend',
-        backend: { namespace: backendService.namespace, service: backendService.name, port: { kind: 'first' } },
-      },
-      origin: { object, field: '--default-backend-service' },
+  const fallback: Route | undefined = backendService && {
+    match: { kind: 'prefix', path: '' },
+    action: {
+      kind: 'backend',
+      backend: { namespace: backendService.namespace, service: backendService.name, port: { kind: 'first' } },
     },
+    origin: { object, field: '--default-backend-service' },
+  };
+  const unknown: HostReading = {
+    routes: [],
+    fallback,
     certificate: certificate && {
       secret: `${certificate.namespace}/${certificate.name}`,
       origin: { object, field: '--default-ssl-certificate' },
     },
   };
-  return { object, creationTimestamp: youngest, hosts: new Map([[anyHost, host]]), problems: [] };
+  const known: HostReading = { routes: [], fallback, certificate: undefined };
+  const hosts = new Map([[anyHost, unknown], ...(fallback === undefined ? [] : [[knownHosts, known] as const])]);
+  return { object, creationTimestamp: youngest, hosts, problems: [] };
 }

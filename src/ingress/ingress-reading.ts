@@ -95,7 +95,12 @@ class Reader {
   }
 
   readTls(entry: IngressTls, field: string): void {
-    if (entry.secretName === '') return;
+    if (entry.secretName === '') {
+      const message =
+        'this TLS entry names no Secret, so its hosts are served with the default certificate, if there is one';
+      this.#report('TlsWithoutSecret', `${field}.secretName`, message, 'set secretName', 'warning');
+      return;
+    }
     const claim: CertificateClaim = {
       secret: `${this.#object.namespace}/${entry.secretName}`,
       origin: { object: this.#object, field: `${field}.secretName` },
@@ -135,7 +140,13 @@ class Reader {
     return draft;
   }
 
-  #report(reason: ProblemReason, field: string, message: string, fix: string): void {
-    this.#problems.push({ object: this.#object, field, severity: 'error', reason, message, fix });
+  #report(
+    reason: ProblemReason,
+    field: string,
+    message: string,
+    fix: string,
+    severity: Problem['severity'] = 'error',
+  ): void {
+    this.#problems.push({ object: this.#object, field, severity, reason, message, fix });
   }
 }

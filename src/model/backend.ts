@@ -1,4 +1,4 @@
-/** Where a route sends requests: a port of a Service, and the certificate a host is served with. */
+/** Where a route sends requests, a port of a Service, and how requests travel there. */
 
 /** The port of a Service, as an Ingress names it; `first` is the first port of the Service, whatever it is. */
 export type BackendPort =
@@ -39,3 +39,15 @@ export function describePort(port: BackendPort): string {
       return 'at all';
   }
 }
+
+/** How requests reach the endpoints of a backend. */
+export interface Transport {
+  readonly protocol: BackendProtocol;
+  /** `client` sends requests of one client address to one endpoint, `zone` to endpoints in the zone of the proxy. */
+  readonly prefer: 'any' | 'client' | 'zone';
+  /** A name outside of the cluster that takes the place of endpoints. */
+  readonly external?: { readonly host: string; readonly port: number };
+}
+
+/** HTTP/1.1 or HTTP/2, in plain text or over TLS. */
+export type BackendProtocol = 'http1' | 'http2' | 'http1-tls' | 'http2-tls';

@@ -37,6 +37,9 @@ export type RouteAction =
 /** The catch-all host. */
 export const anyHost = '*';
 
+/** Not a host, but the place of the routes behind all others: they serve what no path of a known host matches. */
+export const knownHosts = '';
+
 /** `*.a.test` for `b.a.test`: the wildcard host that covers an exact host; undefined if it has one label or is a wildcard. */
 export function wildcardOf(host: string): string | undefined {
   const dot = host.indexOf('.');

@@ -2,13 +2,14 @@ import type { ObjectRef } from './object-ref.ts';
 
 /**
  * What a user wrote wrong, as data: it is collected and shown, never thrown, and it costs only what it is about.
- * `error` means that something the user asked for is not served; `warning`, that it is served otherwise than they may think.
+ * `error` means that something the user asked for is not served; `warning`, that it is served otherwise than they may think;
+ * `info`, that an object is left to others, which may be what the user wants: it is shown, and written to no object.
  */
 export interface Problem {
   readonly object: ObjectRef;
   /** Path of the field inside the object, as `kubectl explain` writes it: `spec.rules[0].host`. Empty for the whole object. */
   readonly field: string;
-  readonly severity: 'error' | 'warning';
+  readonly severity: 'error' | 'warning' | 'info';
   readonly reason: ProblemReason;
   /** What is wrong, with the offending value. One sentence without a full stop. */
   readonly message: string;
@@ -26,6 +27,11 @@ export const problemReasons = {
   UnsupportedKind:
     'A manifest document is of a kind that Sluice reads, but in an API version that it does not; it is passed over.',
   IngressClassNotFound: 'spec.ingressClassName names an IngressClass that does not exist; the Ingress is not served.',
+  IngressClassUnknown:
+    'spec.ingressClassName names an IngressClass that does not exist and is not ours by name; the Ingress is not served.',
+  IngressWithoutClass: 'An Ingress names no class, and no class of ours is the default; it is not served.',
+  ClassConflict:
+    'The annotation kubernetes.io/ingress.class and spec.ingressClassName differ, and one is ours; the annotation decides.',
   InvalidHost:
     'A host is not a DNS name, or has a wildcard elsewhere than as its whole first label; the rule is not served.',
   InvalidPath: 'A path is not absolute or holds characters that no request path can have; the path is not served.',
@@ -35,9 +41,19 @@ export const problemReasons = {
   ServicePortNotFound: 'The Service of a backend has no such port; its paths answer 503.',
   NoEndpoints: 'The Service of a backend has no ready endpoint; its paths answer 503.',
   UnsupportedBackend:
-    'The backend is of a kind that is not supported (resource backend, ExternalName); its paths answer 503.',
-  CertificateNotFound: 'The Secret of a TLS entry does not exist; its hosts have no certificate of their own.',
-  InvalidCertificate: 'The Secret of a TLS entry holds no usable certificate and key; it is not sent to any Envoy.',
+    'The backend is of a kind that is not served (resource backend, ExternalName unless allowed); its paths answer 503.',
+  TrafficPolicyNotKept:
+    'A Service asks for endpoints on the same node, which shared Envoys cannot keep to; all are used.',
+  CertificateNotFound:
+    'The Secret of a TLS entry does not exist; its hosts keep what they had, else the default certificate.',
+  InvalidCertificate:
+    'The Secret of a TLS entry holds no usable certificate and key; it is not sent to any Envoy, and its hosts keep what they had.',
+  CertificateExpired:
+    'The certificate of a TLS entry has expired; it replaces nothing, and its hosts keep what they had.',
+  CertificateNotYetValid:
+    'The certificate of a TLS entry is not valid yet; until then it replaces nothing, and its hosts keep what they had.',
+  CertificateHostMismatch: 'The certificate of a TLS entry is not for one of its hosts; it is served all the same.',
+  TlsWithoutSecret: 'A TLS entry names no Secret; its hosts are served with the default certificate, if there is one.',
   CertificateConflict: 'Another, older Ingress names a different Secret for the same host; the older one is served.',
   InternalError:
     'Sluice itself fails at what the object asks for, which is a bug; the last good form of what failed stays.',

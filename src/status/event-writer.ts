@@ -135,7 +135,8 @@ export class EventWriter {
   #read(): void {
     const { problems, limits } = this.#options;
     const tellable = problems()
-      .filter((problem) => kindOf(problem) !== undefined)
+      // What is left to others is none of our business to write on.
+      .filter((problem) => problem.severity !== 'info' && kindOf(problem) !== undefined)
       .slice(0, limits.most);
     this.#current = new Map(tellable.map((problem) => [JSON.stringify(problem), problem]));
     this.#subjects = new Set(tellable.map(subjectOf));

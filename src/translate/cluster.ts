@@ -1,5 +1,7 @@
-/** A backend as an Envoy Cluster, whose endpoints come over EDS under the same name. */
-import type { MessageTypes } from '../proto/message.ts';
+/** A backend as an Envoy Cluster, whose endpoints come over EDS under the same name, or from DNS if it is outside. */
+import type { BackendProtocol, Transport } from '../model/backend.ts';
+import { any } from '../proto/message.ts';
+import type { AnyMessage, MessageTypes } from '../proto/message.ts';
 import { adsConfigSource } from './config-source.ts';
 
 type Cluster = MessageTypes['envoy.config.cluster.v3.Cluster'];
@@ -7,11 +9,12 @@ type Cluster = MessageTypes['envoy.config.cluster.v3.Cluster'];
 /** Envoy's default of 1,024 would refuse requests that nginx, which has no such limit, serves. */
 const unlimited = 1_000_000;
 
-export function translateCluster(name: string): Cluster {
+export function translateCluster(name: string, transport: Transport): Cluster {
   return {
     name,
-    type: 'EDS',
-    eds_cluster_config: { eds_config: adsConfigSource, service_name: name },
+    ...discovery(name, transport),
+    ...protocolOptions(transport),
+    ...balancing(transport),
     connect_timeout: '5s',
     per_connection_buffer_limit_bytes: 32_768,
     circuit_breakers: {
@@ -28,3 +31,76 @@ export function translateCluster(name: string): Cluster {
     ignore_health_on_host_removal: true,
   };
 }
+
+function discovery(name: string, { external }: Transport): Cluster {
+  if (external === undefined) {
+    return { type: 'EDS', eds_cluster_config: { eds_config: adsConfigSource, service_name: name } };
+  }
+  const address = { socket_address: { address: external.host, port_value: external.port } };
+  return {
+    type: 'STRICT_DNS',
+    dns_lookup_family: 'V4_PREFERRED',
+    respect_dns_ttl: true,
+    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
+  };
+}
+
+function protocolOptions({ protocol, external }: Transport): Cluster {
+  const isTls = protocol === 'http1-tls' || protocol === 'http2-tls';
+  return {
+    ...(isHttp2(protocol) && {
+      typed_extension_protocol_options: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': http2 },
+    }),
+    ...(isTls && {
+      transport_socket: { name: 'envoy.transport_sockets.tls', typed_config: tls(protocol, external?.host) },
+    }),
+  };
+}
+
+function isHttp2(protocol: BackendProtocol): boolean {
+  return protocol === 'http2' || protocol === 'http2-tls';
+}
+
+const http2: AnyMessage = any('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', {
+  explicit_http_config: { http2_protocol_options: {} },
+});
+
+/** Encrypted, but without a proof of who answers, since nothing in a Service says who may (as in ingress-nginx). */
+function tls(protocol: BackendProtocol, serverName: string | undefined): AnyMessage {
+  return any('envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', {
+    ...(serverName !== undefined && { sni: serverName }),
+    common_tls_context: { ...(isHttp2(protocol) && { alpn_protocols: ['h2'] }) },
+  });
+}
+
+function balancing({ prefer }: Transport): Cluster {
+  if (prefer === 'any') return {};
+  const typed_extension_config = prefer === 'client' ? byClientAddress : byZone;
+  return { load_balancing_policy: { policies: [{ typed_extension_config }] } };
+}
+
+/** The same client address finds the same endpoint on every Envoy, and few find another when endpoints come and go. */
+const byClientAddress = {
+  name: 'envoy.load_balancing_policies.maglev',
+  typed_config: any('envoy.extensions.load_balancing_policies.maglev.v3.Maglev', {
+    table_size: 4093,
+    consistent_hashing_lb_config: { hash_policy: [{ connection_properties: { source_ip: true } }] },
+  }),
+};
+
+/**
+ * Each Envoy compares the zone of an endpoint with its own (`sluice bootstrap --zone`), so one assignment is right for all.
+ * While no endpoint of its zone is there, it uses those of the others.
+ */
+const byZone = {
+  name: 'envoy.load_balancing_policies.round_robin',
+  typed_config: any('envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin', {
+    locality_lb_config: {
+      zone_aware_lb_config: {
+        routing_enabled: { value: 100 },
+        min_cluster_size: 1,
+        force_local_zone: { min_size: 1 },
+      },
+    },
+  }),
+};

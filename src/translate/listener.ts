@@ -3,10 +3,12 @@ import { anyHost } from '../model/host.ts';
 import { any } from '../proto/message.ts';
 import type { AnyMessage, MessageTypes } from '../proto/message.ts';
 import { adsConfigSource } from './config-source.ts';
+import { forgetClaims } from './forwarded-headers.ts';
 import type { RouteConfigurationName } from './route-configuration.ts';
 
 type Listener = MessageTypes['envoy.config.listener.v3.Listener'];
 type FilterChain = MessageTypes['envoy.config.listener.v3.FilterChain'];
+type ListenerFilter = MessageTypes['envoy.config.listener.v3.ListenerFilter'];
 type Filter = MessageTypes['envoy.config.listener.v3.Filter'];
 
 /** What Envoys bind. */
@@ -14,12 +16,17 @@ export interface ListenAddress {
   readonly address: string;
   readonly httpPort: number;
   readonly httpsPort: number;
+  /** Whether connections begin with a PROXY protocol header, of version 1 or 2, that names the client. */
+  readonly proxyProtocol?: boolean;
+  /** How many proxies in front are believed in what they say of the client in X-Forwarded headers; nobody when left out. */
+  readonly trustedHops?: number;
 }
 
 export function translateHttpListener(listen: ListenAddress): Listener {
   return {
     ...listener('http', listen.address, listen.httpPort),
-    filter_chains: [{ name: 'http', filters: [httpConnectionManager('http')] }],
+    listener_filters: proxyProtocol(listen),
+    filter_chains: [{ name: 'http', filters: [httpConnectionManager('http', listen)] }],
   };
 }
 
@@ -45,16 +52,17 @@ export function translateHttpsListener(
   return {
     ...listener('https', listen.address, listen.httpsPort),
     listener_filters: [
+      ...proxyProtocol(listen),
       {
         name: 'envoy.filters.listener.tls_inspector',
         typed_config: any('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', {}),
       },
     ],
     filter_chains: secrets.map((secret) => ({
-      ...tlsFilterChain(secret, secret),
+      ...tlsFilterChain(secret, secret, listen),
       filter_chain_match: { server_names: serverNames.get(secret) ?? [] },
     })),
-    ...(fallback === undefined ? {} : { default_filter_chain: tlsFilterChain('default', fallback) }),
+    ...(fallback === undefined ? {} : { default_filter_chain: tlsFilterChain('default', fallback, listen) }),
   };
 }
 
@@ -66,7 +74,7 @@ function listener(name: string, address: string, port: number): Listener {
   };
 }
 
-function tlsFilterChain(name: string, secret: string): FilterChain {
+function tlsFilterChain(name: string, secret: string, listen: ListenAddress): FilterChain {
   const context: AnyMessage = any('envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext', {
     common_tls_context: {
       tls_params: { tls_minimum_protocol_version: 'TLSv1_2' },
@@ -76,13 +84,21 @@ function tlsFilterChain(name: string, secret: string): FilterChain {
   });
   return {
     name,
-    filters: [httpConnectionManager('https')],
+    filters: [httpConnectionManager('https', listen)],
     transport_socket: { name: 'envoy.transport_sockets.tls', typed_config: context },
     transport_socket_connect_timeout: '10s',
   };
 }
 
-function httpConnectionManager(table: RouteConfigurationName): Filter {
+/** Without the header a connection is closed: with it left out at will, every client could claim to be another. */
+function proxyProtocol(listen: ListenAddress): readonly ListenerFilter[] {
+  if (listen.proxyProtocol !== true) return [];
+  const config = any('envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol', {});
+  return [{ name: 'envoy.filters.listener.proxy_protocol', typed_config: config }];
+}
+
+function httpConnectionManager(table: RouteConfigurationName, { trustedHops = 0 }: ListenAddress): Filter {
+  const believes = trustedHops > 0;
   return {
     name: 'envoy.filters.network.http_connection_manager',
     typed_config: any('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
@@ -91,17 +107,20 @@ function httpConnectionManager(table: RouteConfigurationName): Filter {
       http_filters: [
         {
           name: 'envoy.filters.http.router',
-          typed_config: any('envoy.extensions.filters.http.router.v3.Router', {}),
+          typed_config: any('envoy.extensions.filters.http.router.v3.Router', { suppress_envoy_headers: true }),
         },
       ],
       upgrade_configs: [{ upgrade_type: 'websocket' }],
-      // The client is whoever connects: what it says of itself in X-Forwarded-For is not believed.
       use_remote_address: true,
+      xff_num_trusted_hops: trustedHops,
+      early_header_mutation_extensions: [forgetClaims(believes)],
+      preserve_external_request_id: believes,
+      // Nobody is internal: Envoy obeys them in headers of its own. No client has this address; an empty list means all private ones.
+      internal_address_config: { cidr_ranges: [{ address_prefix: '255.255.255.255', prefix_len: 32 }] },
       normalize_path: true,
       merge_slashes: true,
       strip_trailing_host_dot: true,
-      preserve_external_request_id: true,
-      server_header_transformation: 'PASS_THROUGH',
+      server_header_transformation: 'APPEND_IF_ABSENT',
       request_headers_timeout: '10s',
       stream_idle_timeout: '300s',
       common_http_protocol_options: { idle_timeout: '3600s', headers_with_underscores_action: 'DROP_HEADER' },

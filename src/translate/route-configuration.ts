@@ -1,7 +1,10 @@
 /** The two route tables, one for plain HTTP and one for TLS; their virtual hosts are resources of their own (VHDS). */
 import type { MessageTypes } from '../proto/message.ts';
 import { adsConfigSource } from './config-source.ts';
+import { forwardedHeaders } from './forwarded-headers.ts';
+import type { ListenAddress } from './listener.ts';
 
+type Trust = Pick<ListenAddress, 'trustedHops'>;
 type RouteConfiguration = MessageTypes['envoy.config.route.v3.RouteConfiguration'];
 
 export const routeConfigurationNames = ['http', 'https'] as const;
@@ -9,11 +12,21 @@ export const routeConfigurationNames = ['http', 'https'] as const;
 export type RouteConfigurationName = (typeof routeConfigurationNames)[number];
 
 /** Without virtual hosts: what a SotW client is sent, with the virtual hosts behind it. */
-export function translateRouteConfiguration(name: RouteConfigurationName): RouteConfiguration {
-  return { name, ignore_port_in_host_matching: true };
+export function translateRouteConfiguration(
+  name: RouteConfigurationName,
+  { trustedHops = 0 }: Trust,
+): RouteConfiguration {
+  return {
+    name,
+    ignore_port_in_host_matching: true,
+    request_headers_to_add: forwardedHeaders(name, trustedHops > 0),
+    request_headers_to_remove: ['x-envoy-external-address'],
+    // What a host or route sets is meant to replace what is set for all.
+    most_specific_header_mutations_wins: true,
+  };
 }
 
 /** What a delta client is sent: it fetches the virtual hosts over VHDS. */
-export function translateVhdsRouteConfiguration(name: RouteConfigurationName): RouteConfiguration {
-  return { ...translateRouteConfiguration(name), vhds: { config_source: adsConfigSource } };
+export function translateVhdsRouteConfiguration(name: RouteConfigurationName, trust: Trust): RouteConfiguration {
+  return { ...translateRouteConfiguration(name, trust), vhds: { config_source: adsConfigSource } };
 }

@@ -16,6 +16,14 @@ export function virtualHostName(table: RouteConfigurationName, host: string): st
   return `${table}/${host}`;
 }
 
+/** What stands behind the routes of a host. */
+export interface Fallbacks {
+  /** Serves what no route of the host matches; 404 without it. */
+  readonly unmatched: Route | undefined;
+  /** Serves, for a wildcard host, the hosts that are below it and not covered by it. */
+  readonly catchAll: Host | undefined;
+}
+
 /**
  * Envoy's `*.a.test` covers any number of labels, Ingress's exactly one. So the routes of a wildcard host ask for one
  * label, and requests with more find the routes of the catch-all host behind them, as if the wildcard were not there.
@@ -23,10 +31,13 @@ export function virtualHostName(table: RouteConfigurationName, host: string): st
 export function translateVirtualHost(
   table: RouteConfigurationName,
   host: Host,
-  catchAll: Host | undefined,
+  { unmatched, catchAll }: Fallbacks,
 ): VirtualHost {
   const isWildcard = host.name.startsWith('*.');
-  const routes = host.routes.map((route) => translateRoute(route, isWildcard ? [oneLabelBefore(host.name)] : []));
+  const headers = isWildcard ? [oneLabelBefore(host.name)] : [];
+  const isComplete = host.routes.some(({ match }) => match.kind === 'prefix' && match.path === '');
+  const own = unmatched === undefined || isComplete ? host.routes : [...host.routes, unmatched];
+  const routes = own.map((route) => translateRoute(route, headers));
   const others = isWildcard ? (catchAll?.routes ?? []).map((route) => translateRoute(route, [])) : [];
   return {
     name: virtualHostName(table, host.name),

@@ -1,7 +1,6 @@
 /** The second half of the translation: tables from the routing model to encoded Envoy resources. */
 import type { Graph, Look, Table } from '../cluster/table.ts';
-import type { MergedHost } from '../ingress/host-merge.ts';
-import { anyHost, wildcardOf } from '../model/host.ts';
+import { anyHost, knownHosts, wildcardOf } from '../model/host.ts';
 import type { Host } from '../model/host.ts';
 import { encode } from '../proto/message.ts';
 import { typeUrl } from '../proto/type-url.ts';
@@ -29,14 +28,15 @@ export interface ResourceTable {
 }
 
 export function resourceTables(graph: Graph, routing: RoutingTables, listen: ListenAddress): readonly ResourceTable[] {
+  const served = servedCertificates(graph, routing);
   return [
     clusterTable(graph, routing),
     loadAssignmentTable(graph, routing),
     secretTable(graph, routing),
     httpListenerTable(graph, listen),
-    httpsListenerTable(graph, routing, listen),
-    routeConfigurationTable(graph),
-    ...routeConfigurationNames.map((name) => virtualHostTable(graph, routing, name)),
+    httpsListenerTable(graph, served, listen),
+    routeConfigurationTable(graph, listen),
+    ...routeConfigurationNames.map((name) => virtualHostTable(graph, routing, served, name)),
   ];
 }
 
@@ -47,7 +47,12 @@ function clusterTable(graph: Graph, { backends }: RoutingTables): ResourceTable 
   const table = graph.derive(
     'Cluster',
     backends,
-    (name) => createResource(typeUrl.cluster, name, encode('envoy.config.cluster.v3.Cluster', translateCluster(name))),
+    (name, { transport }) =>
+      createResource(
+        typeUrl.cluster,
+        name,
+        encode('envoy.config.cluster.v3.Cluster', translateCluster(name, transport)),
+      ),
     sameVersion,
   );
   return { typeUrl: typeUrl.cluster, table, nameOf: sameName };
@@ -59,6 +64,7 @@ function loadAssignmentTable(graph: Graph, { endpoints }: RoutingTables): Resour
     'ClusterLoadAssignment',
     endpoints,
     (name, resolved) => {
+      if (resolved.isExternal) return undefined;
       const assignment = translateClusterLoadAssignment(name, resolved.endpoints);
       return createResource(type, name, encode('envoy.config.endpoint.v3.ClusterLoadAssignment', assignment));
     },
@@ -94,25 +100,29 @@ function httpListenerTable(graph: Graph, listen: ListenAddress): ResourceTable {
 }
 
 /** One listener for all certificates, so it is made anew whenever one comes or goes; a renewed one leaves it alone. */
-function httpsListenerTable(graph: Graph, routing: RoutingTables, listen: ListenAddress): ResourceTable {
-  const usable = graph.derive('usable certificates', routing.certificates, (_key, { certificate }) =>
-    certificate === undefined ? undefined : true,
-  );
-  const claims = graph.derive('hosts with certificates', routing.hosts, (_name, { host }, look) =>
-    servedCertificate(host, look, usable),
-  );
-  const all = graph.group('all hosts with certificates', claims, () => ['https']);
+function httpsListenerTable(graph: Graph, served: Table<string>, listen: ListenAddress): ResourceTable {
+  const all = graph.group('all hosts with certificates', served, () => ['https']);
   const table = graph.derive(
     'Listener https',
     all,
     (name, hosts, look) => {
-      const secrets = new Map(hosts.map((host) => [host, look(claims, host) ?? '']));
+      const secrets = new Map(hosts.map((host) => [host, look(served, host) ?? '']));
       const listener = translateHttpsListener(listen, secrets);
       return listener && listenerResource(name, listener);
     },
     sameVersion,
   );
   return { typeUrl: typeUrl.listener, table, nameOf: sameName };
+}
+
+/** For each host with a certificate that can be used its Secret. */
+function servedCertificates(graph: Graph, routing: RoutingTables): Table<string> {
+  const usable = graph.derive('usable certificates', routing.certificates, (_key, { certificate }) =>
+    certificate === undefined ? undefined : true,
+  );
+  return graph.derive('hosts with certificates', routing.hosts, (_name, { host }, look) =>
+    servedCertificate(host, look, usable),
+  );
 }
 
 /** The Secret that a host is served with; undefined when it has none, or none that can be used. */
@@ -124,7 +134,7 @@ function listenerResource(name: string, listener: ReturnType<typeof translateHtt
   return createResource(typeUrl.listener, name, encode('envoy.config.listener.v3.Listener', listener));
 }
 
-function routeConfigurationTable(graph: Graph): ResourceTable {
+function routeConfigurationTable(graph: Graph, listen: ListenAddress): ResourceTable {
   const names = graph.input<RouteConfigurationName>('RouteConfiguration names');
   for (const name of routeConfigurationNames) names.set(name, name);
   const table = graph.derive(
@@ -134,25 +144,33 @@ function routeConfigurationTable(graph: Graph): ResourceTable {
       createResource(
         typeUrl.routeConfiguration,
         name,
-        encode('envoy.config.route.v3.RouteConfiguration', translateVhdsRouteConfiguration(name)),
-        encode('envoy.config.route.v3.RouteConfiguration', translateRouteConfiguration(name)),
+        encode('envoy.config.route.v3.RouteConfiguration', translateVhdsRouteConfiguration(name, listen)),
+        encode('envoy.config.route.v3.RouteConfiguration', translateRouteConfiguration(name, listen)),
       ),
     sameVersion,
   );
   return { typeUrl: typeUrl.routeConfiguration, table, nameOf: sameName };
 }
 
-function virtualHostTable(graph: Graph, { hosts }: RoutingTables, routes: RouteConfigurationName): ResourceTable {
+function virtualHostTable(
+  graph: Graph,
+  { hosts, unmatched }: RoutingTables,
+  served: Table<string>,
+  routes: RouteConfigurationName,
+): ResourceTable {
   const nameOf = (host: string): string => virtualHostName(routes, host);
   const table = graph.derive(
     `VirtualHost ${routes}`,
     hosts,
     (name, { host }, look) => {
       // An Envoy waits for the first virtual host of a table, so the catch-all is there even when it has no routes.
-      if (host.routes.length === 0 && name !== anyHost) return undefined;
-      if (routes === 'https' && !isReachableOverTls(host, look, hosts)) return undefined;
+      if (name === knownHosts || (host.routes.length === 0 && name !== anyHost)) return undefined;
+      if (routes === 'https' && !isReachableOverTls(host, look, served)) return undefined;
       const catchAll = name.startsWith('*.') ? look(hosts, anyHost)?.host : undefined;
-      const virtualHost = translateVirtualHost(routes, host, catchAll);
+      const virtualHost = translateVirtualHost(routes, host, {
+        unmatched: name === anyHost ? undefined : unmatched,
+        catchAll,
+      });
       return createResource(
         typeUrl.virtualHost,
         nameOf(name),
@@ -165,9 +183,8 @@ function virtualHostTable(graph: Graph, { hosts }: RoutingTables, routes: RouteC
 }
 
 /** Whether a TLS client that asks for this host is shown a certificate, its own or that of a host which covers it. */
-function isReachableOverTls(host: Host, look: Look, hosts: Table<MergedHost>): boolean {
-  if (host.name === anyHost || host.certificate !== undefined) return true;
-  const wildcard = wildcardOf(host.name);
-  if (wildcard !== undefined && look(hosts, wildcard)?.host.certificate !== undefined) return true;
-  return look(hosts, anyHost)?.host.certificate !== undefined;
+function isReachableOverTls({ name }: Host, look: Look, served: Table<string>): boolean {
+  const wildcard = wildcardOf(name);
+  const covering = [name, ...(wildcard === undefined ? [] : [wildcard]), anyHost];
+  return name === anyHost || covering.some((each) => look(served, each) !== undefined);
 }

@@ -1,10 +1,14 @@
 /** The first half of the translation: tables from Kubernetes objects to the routing model. */
 import type { KubernetesObject, Kind } from '../cluster/kubernetes-object.ts';
 import type { Graph, Input, Table } from '../cluster/table.ts';
-import { resolveBackend, resolveEndpoints } from '../ingress/backend-resolution.ts';
-import type { ResolvedBackend, ResolvedEndpoints } from '../ingress/backend-resolution.ts';
-import { checkCertificate } from '../ingress/certificate-check.ts';
-import type { CheckedCertificate } from '../ingress/certificate-check.ts';
+import { resolveBackend } from '../ingress/backend-resolution.ts';
+import type { BackendPolicy, ResolvedBackend } from '../ingress/backend-resolution.ts';
+import { readPair } from '../ingress/certificate-check.ts';
+import type { PairReading } from '../ingress/certificate-check.ts';
+import { chooseCertificate } from '../ingress/certificate-choice.ts';
+import type { CheckedCertificate, Claimant } from '../ingress/certificate-choice.ts';
+import { resolveEndpoints } from '../ingress/endpoint-resolution.ts';
+import type { ResolvedEndpoints } from '../ingress/endpoint-resolution.ts';
 import { isDefaultClass, isOurClass, selectIngress } from '../ingress/class.ts';
 import type { ClassPolicy } from '../ingress/class.ts';
 import { flagReading } from '../ingress/flag-reading.ts';
@@ -15,6 +19,8 @@ import { readIngress } from '../ingress/ingress-reading.ts';
 import type { IngressReading } from '../ingress/ingress-reading.ts';
 import { backendName } from '../model/backend.ts';
 import type { Backend } from '../model/backend.ts';
+import type { Certificate } from '../model/certificate.ts';
+import { knownHosts } from '../model/host.ts';
 import type { Origin, Route } from '../model/host.ts';
 import { objectKey } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
@@ -26,11 +32,23 @@ export interface RoutingTables {
   /** By Ingress. An Ingress that is not ours is here only if it has problems. */
   readonly verdicts: Table<Verdict>;
   readonly hosts: Table<MergedHost>;
+  /** Serves what no path of a known host matches. */
+  readonly unmatched: Route | undefined;
   /** By backend name, like the endpoints. */
   readonly backends: Table<ResolvedBackend>;
   readonly endpoints: Table<ResolvedEndpoints>;
   /** By Secret. */
   readonly certificates: Table<CheckedCertificate>;
+  /** By Secret that somebody names; an undefined reading is that of a Secret which does not exist. */
+  readonly pairs: Table<{ readonly reading: PairReading | undefined }>;
+}
+
+/** What the choice of certificates knows beyond the objects. Both are inputs, so that the translation has no memory and no clock. */
+export interface CertificateHistory {
+  /** By Secret: what its hosts are served with. */
+  readonly lastGood: Input<Certificate>;
+  /** By Secret: when its validity was last looked at, in milliseconds since 1970. */
+  readonly checkedAt: Input<number>;
 }
 
 export interface Verdict {
@@ -43,12 +61,15 @@ export function routingTables(
   objects: ObjectTables,
   classes: ClassPolicy,
   defaults: FlagDefaults,
+  policy: BackendPolicy,
+  history: CertificateHistory,
 ): RoutingTables {
   const verdicts = verdictTable(graph, objects, classes);
   const fromIngresses = graph.derive('readings of Ingresses', verdicts, (_key, { reading }) => reading, Object.is);
   const flags = graph.input<FlagDefaults>('flags');
   flags.set('', defaults);
   const fromFlags = graph.derive('readings of flags', flags, (_key, value) => flagReading(value));
+  const unmatched = flagReading(defaults).hosts.get(knownHosts)?.fallback;
   const readings = graph.union('readings', fromIngresses, fromFlags);
   const readingsOfHost = graph.group('readings by host', readings, ({ hosts }) => hosts.keys());
   const hosts = graph.derive('hosts', readingsOfHost, (name, keys, look) =>
@@ -57,13 +78,14 @@ export function routingTables(
       keys.flatMap((key) => look(readings, key) ?? []),
     ),
   );
-  const backends = backendTable(graph, objects, hosts);
+  const backends = backendTable(graph, objects, hosts, policy);
   return {
     verdicts,
     hosts,
+    unmatched,
     backends,
     endpoints: endpointTable(graph, objects, backends),
-    certificates: certificateTable(graph, objects, hosts, readings),
+    ...certificateTables(graph, objects, { hosts, readings }, history),
   };
 }
 
@@ -78,13 +100,18 @@ function verdictTable(graph: Graph, objects: ObjectTables, policy: ClassPolicy):
     });
     if (ours) {
       const reading = readIngress(ingress);
-      return { reading, problems: reading.problems };
+      return { reading, problems: [...problems, ...reading.problems] };
     }
     return problems.length === 0 ? undefined : { reading: undefined, problems };
   });
 }
 
-function backendTable(graph: Graph, objects: ObjectTables, hosts: Table<MergedHost>): Table<ResolvedBackend> {
+function backendTable(
+  graph: Graph,
+  objects: ObjectTables,
+  hosts: Table<MergedHost>,
+  policy: BackendPolicy,
+): Table<ResolvedBackend> {
   const routesOfHost = graph.derive(
     'routes of hosts by backend',
     hosts,
@@ -97,7 +124,7 @@ function backendTable(graph: Graph, objects: ObjectTables, hosts: Table<MergedHo
     const backend = own.flatMap(backendOf)[0];
     if (backend === undefined) return undefined;
     const service = look(objects.Service, objectKey({ namespace: backend.namespace, name: backend.service }));
-    return resolveBackend(backend, service, distinct(own.map((route) => route.origin)));
+    return resolveBackend(backend, service, distinct(own.map((route) => route.origin)), policy);
   });
 }
 
@@ -119,31 +146,50 @@ function endpointTable(
   });
 }
 
-function certificateTable(
+function certificateTables(
   graph: Graph,
   objects: ObjectTables,
-  hosts: Table<MergedHost>,
-  readings: Table<IngressReading>,
-): Table<CheckedCertificate> {
+  { hosts, readings }: { readonly hosts: Table<MergedHost>; readonly readings: Table<IngressReading> },
+  { lastGood, checkedAt }: CertificateHistory,
+): Pick<RoutingTables, 'certificates' | 'pairs'> {
   const hostsOfSecret = graph.group('hosts by Secret', hosts, ({ host }) =>
     host.certificate === undefined ? [] : [host.certificate],
   );
   const claims = graph.derive('claims of readings', readings, (_key, reading) => claimsBySecret(reading), Object.is);
   const claimants = graph.group('readings by Secret', claims, (bySecret) => bySecret.keys());
-  return graph.derive('certificates', hostsOfSecret, (key, _hosts, look) => {
-    const own = (look(claimants, key) ?? []).flatMap((reading) => look(claims, reading)?.get(key) ?? []);
-    return checkCertificate(key, look(objects.Secret, key), distinct(own));
+  const pairs = graph.derive('certificate pairs', hostsOfSecret, (key, _hosts, look) => {
+    const secret = look(objects.Secret, key);
+    return { reading: secret && readPair(secret) };
   });
+  const certificates = graph.derive('certificates', pairs, (key, { reading }, look) => {
+    const own = (look(claimants, key) ?? []).flatMap((each) => look(claims, each)?.get(key) ?? []);
+    const served = new Set(look(hostsOfSecret, key));
+    return chooseCertificate({
+      key,
+      reading,
+      lastGood: () => look(lastGood, key),
+      checkedAt: look(checkedAt, key),
+      claimants: own.map(({ origin, hosts: named }) => ({ origin, hosts: named.filter((host) => served.has(host)) })),
+    });
+  });
+  return { certificates, pairs };
 }
 
-/** Who names each Secret; gathered once for each Ingress, which may have thousands of TLS entries. */
-function claimsBySecret({ hosts }: IngressReading): ReadonlyMap<string, readonly Origin[]> | undefined {
-  const bySecret = new Map<string, Origin[]>();
-  for (const { certificate } of hosts.values()) {
+/** Who names each Secret, by field; gathered once for each Ingress, which may have thousands of TLS entries. */
+function claimsBySecret({ hosts }: IngressReading): ReadonlyMap<string, readonly Claimant[]> | undefined {
+  const byField = new Map<string, { readonly secret: string; readonly origin: Origin; readonly hosts: string[] }>();
+  for (const [host, { certificate }] of hosts) {
     if (certificate === undefined) continue;
-    const origins = bySecret.get(certificate.secret);
-    if (origins === undefined) bySecret.set(certificate.secret, [certificate.origin]);
-    else origins.push(certificate.origin);
+    const { secret, origin } = certificate;
+    const claim = byField.get(origin.field);
+    if (claim === undefined) byField.set(origin.field, { secret, origin, hosts: [host] });
+    else claim.hosts.push(host);
+  }
+  const bySecret = new Map<string, Claimant[]>();
+  for (const { secret, ...claim } of byField.values()) {
+    const others = bySecret.get(secret);
+    if (others === undefined) bySecret.set(secret, [claim]);
+    else others.push(claim);
   }
   return bySecret.size === 0 ? undefined : bySecret;
 }

@@ -6,8 +6,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { Graph } from '../cluster/table.ts';
 import type { Changes, Input, Table } from '../cluster/table.ts';
 import type { Ingress, Kind, KubernetesObject } from '../cluster/kubernetes-object.ts';
+import { changesVerdict } from '../ingress/certificate-choice.ts';
 import type { ClassPolicy } from '../ingress/class.ts';
 import type { FlagDefaults } from '../ingress/flag-reading.ts';
+import type { Certificate } from '../model/certificate.ts';
 import { objectKey } from '../model/object-ref.ts';
 import { compareProblems } from '../model/problem.ts';
 import type { Problem } from '../model/problem.ts';
@@ -17,12 +19,14 @@ import { failureProblems } from './failure-problems.ts';
 import { resourceTables } from './resource-tables.ts';
 import type { ResourceTable } from './resource-tables.ts';
 import { routingTables } from './routing-tables.ts';
-import type { ObjectTables, Verdict } from './routing-tables.ts';
+import type { CertificateHistory, ObjectTables, RoutingTables, Verdict } from './routing-tables.ts';
 
 export interface TranslationOptions {
   readonly classes: ClassPolicy;
   readonly listen: ListenAddress;
   readonly defaults: FlagDefaults;
+  /** Whether Services of type ExternalName are served; no when left out. */
+  readonly allowExternalNames?: boolean;
 }
 
 /** What an object is now, or undefined when it is gone. */
@@ -41,6 +45,8 @@ interface Judged {
 export class Translation {
   readonly #graph = new Graph();
   readonly #objects: ObjectTables;
+  readonly #history: CertificateHistory;
+  readonly #routing: RoutingTables;
   readonly #resources: readonly ResourceTable[];
   readonly #judged: readonly Table<Judged>[];
   readonly #verdicts: Table<Verdict>;
@@ -57,19 +63,54 @@ export class Translation {
       EndpointSlice: this.#graph.input('EndpointSlice'),
       Secret: this.#graph.input('Secret'),
     };
-    const routing = routingTables(this.#graph, this.#objects, options.classes, options.defaults);
+    this.#history = {
+      lastGood: this.#graph.input('last good certificates'),
+      checkedAt: this.#graph.input('last looks at validity', Object.is),
+    };
+    const policy = { allowExternalNames: options.allowExternalNames ?? false };
+    const { classes, defaults } = options;
+    const routing = routingTables(this.#graph, this.#objects, classes, defaults, policy, this.#history);
+    this.#routing = routing;
     this.#verdicts = routing.verdicts;
     this.#judged = [routing.verdicts, routing.hosts, routing.backends, routing.endpoints, routing.certificates];
     this.#resources = resourceTables(this.#graph, routing, options.listen);
   }
 
-  /** Notes what objects are now; `commit` computes what follows from it. */
-  update(updates: readonly ObjectUpdate[]): void {
+  /**
+   * Notes what objects are now; `commit` computes what follows from it.
+   *
+   * @param now milliseconds since 1970, by which the validity of certificates is judged; left out, they count as valid
+   */
+  update(updates: readonly ObjectUpdate[], now?: number): void {
     for (const { kind, namespace, name, object } of updates) {
       // Each kind has an input of its own objects, and the update says which kind it is.
       const input: Input<KubernetesObject> = this.#objects[kind];
-      input.set(objectKey({ namespace, name }), object);
+      const key = objectKey({ namespace, name });
+      input.set(key, object);
+      if (kind === 'Secret') this.#noteHistory(key, object && now);
     }
+  }
+
+  /** Notes that time goes on: `commit` then judges anew the certificates that have begun or ceased to be valid. */
+  passTime(now: number): void {
+    for (const [key, { reading }] of this.#routing.pairs.entries()) {
+      const before = this.#history.checkedAt.get(key);
+      if (reading === undefined || before === undefined || !changesVerdict(reading, before, now)) continue;
+      this.#noteHistory(key, now);
+    }
+  }
+
+  /** What each Secret that is in use serves: what a bad pair would leave in place. */
+  lastGoodCertificates(): ReadonlyMap<string, Certificate> {
+    const { certificates } = this.#routing;
+    return new Map(
+      [...certificates.entries()].flatMap(([key, { certificate }]) => (certificate ? [[key, certificate]] : [])),
+    );
+  }
+
+  /** Takes over what another translation has served; by itself, one knows only what it has seen. */
+  rememberCertificates(certificates: ReadonlyMap<string, Certificate>): void {
+    for (const [key, certificate] of certificates) this.#history.lastGood.set(key, certificate);
   }
 
   /** The resources that are now other than after the last commit. */
@@ -118,6 +159,13 @@ export class Translation {
   /** How many values of each table have been computed since this was last asked: what the changes have cost. */
   takeRecomputed(): ReadonlyMap<string, number> {
     return this.#graph.takeRecomputed();
+  }
+
+  /** What a Secret serves is noted when that may change, so that a bad pair can leave it in place. */
+  #noteHistory(key: string, checkedAt: number | undefined): void {
+    const served = this.#routing.certificates.get(key)?.certificate;
+    if (this.#history.lastGood.get(key) !== served) this.#history.lastGood.set(key, served);
+    if (this.#history.checkedAt.get(key) !== checkedAt) this.#history.checkedAt.set(key, checkedAt);
   }
 
   #changedResources(changes: Changes): readonly ResourceChange[] {

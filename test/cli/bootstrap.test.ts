@@ -35,6 +35,18 @@ describe('bootstrap', () => {
     });
   });
 
+  it('says in which zone the Envoy is, and gives it a cluster of its own to compare with', () => {
+    const locality = { zone: 'eu-1a' };
+    expect(render({ zone: 'eu-1a' })).toMatchObject({
+      node: { locality },
+      cluster_manager: { local_cluster_name: 'local' },
+      static_resources: {
+        clusters: [{ name: 'xds' }, { name: 'local', load_assignment: { endpoints: [{ locality }] } }],
+      },
+    });
+    expect(render()).not.toHaveProperty('cluster_manager');
+  });
+
   it('shows its certificate, and accepts the control plane only under the name that it calls it by', () => {
     expect(render({ xdsTlsCert: 'cert.pem', xdsTlsKey: 'key.pem', xdsTlsCa: 'ca.pem' })).toMatchObject({
       static_resources: {

@@ -3,6 +3,16 @@ import { describe, expect, it } from '@jest/globals';
 import { type Config, readConfig } from '../../src/config.ts';
 import { type Environment, type Flags, UsageError } from '../../src/setting.ts';
 
+const listen = { address: '0.0.0.0', httpPort: 8080, httpsPort: 8443, proxyProtocol: false, trustedHops: 0 };
+
+/** What is believed of whom a connection comes from. */
+const clientFlags: readonly [Flags, Partial<Config>][] = [
+  [{ useProxyProtocol: true }, { listen: { ...listen, proxyProtocol: true } }],
+  [{ useForwardedHeaders: true }, { listen: { ...listen, trustedHops: 1 } }],
+  [{ useForwardedHeaders: true, xffNumTrustedHops: '3' }, { listen: { ...listen, trustedHops: 3 } }],
+  [{ xffNumTrustedHops: '2' }, { listen: { ...listen, trustedHops: 2 } }],
+];
+
 const traits = { filesOnly: false, listenAddress: '0.0.0.0', logLevel: 'info', logFormat: 'json' } as const;
 
 function read(flags: Flags, environment: Environment = {}): Config {
@@ -27,8 +37,9 @@ describe('configuration', () => {
       classes: { names: ['sluice'], controllers: ['sluice.dev/ingress-controller'], watchWithoutClass: false },
       xds: { host: '127.0.0.1', port: 18_000 },
       admin: { host: '127.0.0.1', port: 18_001 },
-      listen: { address: '0.0.0.0', httpPort: 8080, httpsPort: 8443 },
+      listen,
       defaults: {},
+      allowExternalNames: false,
       settle: { quietMs: 1, maxMs: 100 },
       log: { level: 'info', format: 'json' },
     });
@@ -58,8 +69,9 @@ describe('configuration', () => {
     [{ adminAddress: 'localhost:1' }, { admin: { host: 'localhost', port: 1 } }],
     [
       { listenAddress: '::', httpPort: '80', httpsPort: '443' },
-      { listen: { address: '::', httpPort: 80, httpsPort: 443 } },
+      { listen: { address: '::', httpPort: 80, httpsPort: 443, proxyProtocol: false, trustedHops: 0 } },
     ],
+    [{ allowExternalNames: true }, { allowExternalNames: true }],
     [
       { defaultBackendService: 'web/errors', defaultSslCertificate: 'web/example.org' },
       {
@@ -72,6 +84,10 @@ describe('configuration', () => {
     [{ settleQuiet: '1.5s', settleMax: '1m' }, { settle: { quietMs: 1500, maxMs: 60_000 } }],
     [{ logLevel: 'debug', logFormat: 'pretty' }, { log: { level: 'debug', format: 'pretty' } }],
   ])('reads the flags %j', (flags, part) => {
+    expect(read(flags)).toMatchObject(part);
+  });
+
+  it.each(clientFlags)('reads %j, which say whom to believe', (flags, part) => {
     expect(read(flags)).toMatchObject(part);
   });
 

@@ -135,6 +135,13 @@ describe('projectObject', () => {
       expect(object).toMatchObject({ spec: { rules: [{ host: '', paths: [{ path: '/' }] }] } });
     });
 
+    it.each(['80', 'Http', 'a-name-longer-than-15', '-a', 'a/b'])('complains about a port named %j', (name) => {
+      const backend = { service: { name: 'web', port: { name } } };
+      const { object, problems } = project('Ingress', { metadata, spec: { defaultBackend: backend } });
+      expect(object).toBeUndefined();
+      expect(problems).toMatchObject([{ field: 'spec.defaultBackend.service.port.name' }]);
+    });
+
     it('takes a port by name', () => {
       const backend = { service: { name: 'web', port: { name: 'http', number: null } } };
       const { object } = project('Ingress', { metadata, spec: { defaultBackend: backend } });
@@ -258,6 +265,43 @@ describe('projectObject', () => {
       [{ ports: [{ port: 80, name: 'a' }, { port: 81 }] }, ['spec.ports[1].name']],
     ])('with the spec %j complains about %j', (spec, fields) => {
       expect(complaints('Service', { metadata, spec })).toEqual(fields);
+    });
+
+    it('keeps what the Service says of its traffic', () => {
+      const spec = {
+        ports: [{ port: 80, targetPort: 8080 }],
+        sessionAffinity: 'ClientIP',
+        internalTrafficPolicy: 'Local',
+        trafficDistribution: 'PreferClose',
+        ipFamilies: ['IPv6', 'IPv4'],
+      };
+      const { object } = project('Service', { metadata, spec });
+      expect(object).toMatchObject({
+        spec: {
+          sessionAffinity: 'ClientIP',
+          internalTrafficPolicy: 'Local',
+          trafficDistribution: 'PreferClose',
+          ipFamily: 'IPv6',
+        },
+      });
+      expect(object).not.toHaveProperty('spec.ports[0].targetPort');
+      const annotations = { 'service.kubernetes.io/topology-mode': 'Auto' };
+      expect(project('Service', { metadata: { ...metadata, annotations }, spec: {} }).object).toMatchObject({
+        spec: { trafficDistribution: 'PreferSameZone' },
+      });
+    });
+
+    it('keeps the number of the port that a host outside of the cluster listens on', () => {
+      const ports = [
+        { name: 'a', port: 80, targetPort: 8080 },
+        { name: 'b', port: 81, targetPort: 'web' },
+      ];
+      const { object } = project('Service', {
+        metadata,
+        spec: { type: 'ExternalName', externalName: 'a.test', ports },
+      });
+      expect(object).toMatchObject({ spec: { ports: [{ targetPort: 8080 }, { name: 'b' }] } });
+      expect(object).not.toHaveProperty('spec.ports[1].targetPort');
     });
   });
 

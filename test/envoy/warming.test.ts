@@ -14,7 +14,7 @@ import { describeWithEnvoy } from '../support/tools.ts';
 
 function cluster(seconds: number): Resource {
   const body = encode('envoy.config.cluster.v3.Cluster', {
-    ...translateCluster('web'),
+    ...translateCluster('web', { protocol: 'http1', prefer: 'any' }),
     connect_timeout: `${seconds}s`,
   });
   return createResource(typeUrl.cluster, 'web', body);

@@ -1,9 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { checkCertificate } from '../../src/ingress/certificate-check.ts';
+import { readPair } from '../../src/ingress/certificate-check.ts';
 import { certificate } from '../support/certificates.ts';
 import { tlsSecret } from '../support/objects.ts';
 
-const origin = { object: { kind: 'Ingress', namespace: 'default', name: 'web' }, field: 'spec.tls[0].secretName' };
 const good = certificate({ names: ['a.test'] });
 const other = certificate({ names: ['a.test'] });
 const weak = certificate({ names: ['a.test'], key: 'rsa-1024' });
@@ -13,13 +12,16 @@ const nobody = certificate({ names: [], commonName: '' });
 const renamed = other.cert.replaceAll('CERTIFICATE', 'X509 CERTIFICATE');
 
 function check(cert: string, key: string) {
-  return checkCertificate('default/s', tlsSecret('s', cert, key), [origin]);
+  const reading = readPair(tlsSecret('s', cert, key));
+  return reading.kind === 'pair'
+    ? { certificate: reading.certificate, fault: '' }
+    : { certificate: undefined, ...reading };
 }
 
 describe('the check of a TLS Secret', () => {
   it.each(['ecdsa-p256', 'ecdsa-p384', 'rsa-2048'] as const)('takes a pair with an %s key', (key) => {
     const pair = certificate({ names: ['a.test'], key });
-    expect(check(pair.cert, pair.key)).toMatchObject({ problems: [], certificate: { chain: pair.cert } });
+    expect(check(pair.cert, pair.key)).toMatchObject({ fault: '', certificate: { chain: pair.cert } });
   });
 
   it('hands on the pair alone, whatever stands around it and however its lines end', () => {
@@ -46,10 +48,19 @@ describe('the check of a TLS Secret', () => {
     ['half a certificate behind a whole one', good.cert + other.cert.slice(0, 200), good.key, 'something else'],
     ['a certificate under another name before it', renamed + good.cert, good.key, 'something else'],
     ['an encrypted key', good.cert, good.key.replaceAll('PRIVATE', 'ENCRYPTED PRIVATE'), 'encrypted'],
-  ])('refuses %s, and says so to who names it', (_what, cert, key, message) => {
+  ])('refuses %s', (_what, cert, key, message) => {
     const checked = check(cert, key);
     expect(checked.certificate).toBeUndefined();
-    expect(checked.problems).toMatchObject([{ ...origin, severity: 'error', reason: 'InvalidCertificate' }]);
-    expect(checked.problems[0]?.message).toContain(message);
+    expect(checked.fault).toContain(message);
+  });
+
+  it('knows for whom and when the pair is', () => {
+    const pair = certificate({ names: ['A.test', '*.b.test'], notAfter: new Date('2031-02-03T04:05:06Z') });
+    expect(readPair(tlsSecret('s', pair.cert, pair.key))).toMatchObject({
+      names: ['a.test', '*.b.test'],
+      notAfter: Date.parse('2031-02-03T04:05:06Z'),
+    });
+    const named = certificate({ commonName: 'c.test' });
+    expect(readPair(tlsSecret('s', named.cert, named.key))).toMatchObject({ names: ['c.test'] });
   });
 });

@@ -12,13 +12,21 @@ export interface CertificateOptions {
   /** The subject's common name; the first of `names` when left out. */
   readonly commonName?: string;
   /** An EC key on P-256 when left out. */
-  readonly key?: 'ecdsa-p256' | 'ecdsa-p384' | 'rsa-1024' | 'rsa-2048' | 'ed25519';
+  readonly key?: 'ecdsa-p256' | 'ecdsa-p256-explicit' | 'ecdsa-p384' | 'rsa-1024' | 'rsa-2048' | 'ed25519';
   /** An hour ago when left out. */
   readonly notBefore?: Date;
   /** Ten years from now when left out. */
   readonly notAfter?: Date;
   /** May sign others. */
   readonly authority?: boolean;
+  /** The octets of the key usage bit string: how many bits are unused, then the bits. What fits when left out. */
+  readonly keyUsage?: readonly number[];
+  /** As it is written in the certificate, where 2 means version 3; `none` leaves it out, which means version 1. */
+  readonly version?: number | 'none';
+  /** Instead of the dates: two UTCTime values as text. */
+  readonly validity?: readonly [string, string];
+  /** A private key in PEM, instead of a new one. */
+  readonly privateKey?: string;
   /** Who signs; the certificate itself when left out. */
   readonly issuer?: Certificate;
 }
@@ -33,18 +41,19 @@ export interface Certificate {
 export function certificate(options: CertificateOptions = {}): Certificate {
   const { names = [], authority = false } = options;
   const commonName = options.commonName ?? names[0] ?? 'test';
-  const privateKey = keys[options.key ?? 'ecdsa-p256']();
+  const privateKey =
+    options.privateKey === undefined ? keys[options.key ?? 'ecdsa-p256']() : createPrivateKey(options.privateKey);
   const signer = options.issuer === undefined ? privateKey : createPrivateKey(options.issuer.key);
   const algorithm = signatureAlgorithm(signer);
   const tbs = sequence(
-    context(0, integer(Uint8Array.of(2))),
+    ...(options.version === 'none' ? [] : [context(0, integer(Uint8Array.of(options.version ?? 2)))]),
     integer(Uint8Array.of(0x40, ...randomBytes(15))),
     algorithm,
     distinguishedName(options.issuer?.commonName ?? commonName),
     validity(options),
     distinguishedName(commonName),
     createPublicKey(privateKey).export({ type: 'spki', format: 'der' }),
-    context(3, sequence(...extensions(names, authority))),
+    context(3, sequence(...extensions(names, authority, options.keyUsage))),
   );
   const digest = signer.asymmetricKeyType === 'ed25519' ? null : 'sha256';
   const signed = sequence(tbs, algorithm, bits(sign(digest, tbs, signer)));
@@ -62,6 +71,7 @@ export function certificateAuthority(commonName = 'test authority'): Certificate
 
 const keys = {
   'ecdsa-p256': () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
+  'ecdsa-p256-explicit': () => generateKeyPairSync('ec', { namedCurve: 'P-256', paramEncoding: 'explicit' }).privateKey,
   'ecdsa-p384': () => generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey,
   'rsa-1024': () => generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey,
   'rsa-2048': () => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey,
@@ -80,7 +90,8 @@ function distinguishedName(commonName: string): Der {
   return sequence(set(sequence(oid('2.5.4.3'), utf8(commonName))));
 }
 
-function validity({ notBefore, notAfter }: CertificateOptions): Der {
+function validity({ notBefore, notAfter, validity: written }: CertificateOptions): Der {
+  if (written !== undefined) return sequence(...written.map((text) => bytes(0x17, ...Buffer.from(text))));
   const hour = 3_600_000;
   return sequence(
     time(notBefore ?? new Date(Date.now() - hour)),
@@ -88,10 +99,10 @@ function validity({ notBefore, notAfter }: CertificateOptions): Der {
   );
 }
 
-function extensions(names: readonly string[], authority: boolean): readonly Der[] {
+function extensions(names: readonly string[], authority: boolean, keyUsage?: readonly number[]): readonly Der[] {
   const critical = truth(true);
   // Key usage, RFC 5280 section 4.2.1.3: keyCertSign for an authority, digitalSignature and keyEncipherment for the others.
-  const usage = authority ? bytes(0x03, 0x02, 0x04) : bytes(0x03, 0x05, 0xa0);
+  const usage = bytes(0x03, ...(keyUsage ?? (authority ? [0x02, 0x04] : [0x05, 0xa0])));
   const all = [
     sequence(oid('2.5.29.19'), critical, octets(sequence(...(authority ? [truth(true)] : [])))),
     sequence(oid('2.5.29.15'), critical, octets(usage)),

@@ -7,12 +7,14 @@ export interface JoinOptions extends Partial<Omit<EnvoyOptions, 'bootstrap'>> {
   readonly xdsPort: number;
   readonly protocol?: 'delta' | 'sotw';
   readonly nodeId?: string;
+  readonly zone?: string;
 }
 
 export function joinEnvoy({
   xdsPort,
   protocol = 'delta',
   nodeId = 'test',
+  zone,
   ...options
 }: JoinOptions): Promise<RunningEnvoy> {
   const bootstrap = renderBootstrap({
@@ -21,6 +23,7 @@ export function joinEnvoy({
     xds: { host: '127.0.0.1', port: xdsPort },
     admin: { host: '127.0.0.1', port: 0 },
     maxHeapBytes: 2 ** 30,
+    ...(zone !== undefined && { zone }),
   });
   const text = protocol === 'delta' ? bootstrap : bootstrap.replace('api_type: DELTA_GRPC', 'api_type: GRPC');
   return startEnvoy({ ...options, bootstrap: text });

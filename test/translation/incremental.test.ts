@@ -88,6 +88,8 @@ describe('Translation', () => {
           for (const edit of burst) state.set(keyOf(edit), edit);
         }
         const full = new Translation(translationOptions);
+        // What was served before a pair went bad is an input, too.
+        full.rememberCertificates(incremental.lastGoodCertificates());
         const order = [...state.values()].map((update) => ({ update, rank: shuffle.next().value }));
         full.update(order.toSorted((a, b) => a.rank - b.rank).map(({ update }) => update));
         const fresh = new Published().take(full);
@@ -148,7 +150,14 @@ describe('Translation', () => {
     it('computes a Secret anew, and no host or listener, when a certificate is renewed', () => {
       const { names, computed } = costOf(applied(tlsSecret('pair', other.cert, other.key)));
       expect(names).toEqual(['default/pair']);
-      expect(computed).toEqual({ Secret: 1, certificates: 1, 'TLS Secret': 1, 'usable certificates': 1 });
+      expect(computed).toEqual({
+        Secret: 1,
+        'last good certificates': 1,
+        'certificate pairs': 1,
+        certificates: 1,
+        'TLS Secret': 1,
+        'usable certificates': 1,
+      });
     });
 
     it('computes nothing but the class when a class comes that no Ingress names', () => {

@@ -64,6 +64,10 @@ export class FieldReader {
     return Array.isArray(value) ? value.length > 0 : value !== undefined;
   }
 
+  isNumber(key: string): boolean {
+    return typeof this.#get(key) === 'number';
+  }
+
   /** The string, or '' when absent. */
   text(key: string): string {
     const value = this.#get(key);

@@ -95,7 +95,19 @@ function readPortReference(service: FieldReader): { readonly number: number } | 
   } else if (name === '' && !hasNumber && !port.has('name')) {
     service.missing('port', 'Set port.number or port.name');
   }
-  return name === '' ? { number: port.port('number') } : { name };
+  if (name === '') return { number: port.port('number') };
+  if (!isPortName(name)) {
+    const fix = /^\d+$/.test(name)
+      ? `Use number: ${name} for a port number`
+      : 'Use at most 15 lower case letters, digits and -, at least one of them a letter';
+    port.problem('name', `It is ${port.show(name)}, which is not the name of a port`, fix);
+  }
+  return { name };
+}
+
+/** As the API server checks it (RFC 6335, section 5.1). A name that is a number would be taken for the number. */
+function isPortName(name: string): boolean {
+  return name.length <= 15 && /^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) && /[a-z]/.test(name);
 }
 
 function readTls(tls: FieldReader): IngressTls {

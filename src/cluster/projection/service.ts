@@ -1,6 +1,6 @@
 // Reads the fields of `v1` Service and `discovery.k8s.io/v1` EndpointSlice that Sluice uses, with the API's defaults.
 
-import type { Endpoint, EndpointPort, EndpointSlice, Service, ServicePort } from '../kubernetes-object.ts';
+import type { Endpoint, EndpointPort, EndpointSlice, Metadata, Service, ServicePort } from '../kubernetes-object.ts';
 import type { FieldReader } from './field-reader.ts';
 
 const serviceTypes = ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'] as const;
@@ -8,16 +8,37 @@ const protocols = ['TCP', 'UDP', 'SCTP'] as const;
 const addressTypes = ['IPv4', 'IPv6', 'FQDN'] as const;
 const serviceNameLabel = 'kubernetes.io/service-name';
 
-export function readServiceSpec(root: FieldReader): Service['spec'] {
+export function readServiceSpec(root: FieldReader, { annotations }: Metadata): Service['spec'] {
   const spec = root.requiredChild('spec');
   if (spec === undefined) return { type: 'ClusterIP', externalName: '', ports: [] };
   const type = spec.oneOf('type', serviceTypes, 'ClusterIP');
   const ports = spec.children('ports');
+  const trafficDistribution = spec.text('trafficDistribution') || topologyMode(annotations);
   return {
     type,
     externalName: type === 'ExternalName' ? spec.requiredText('externalName') : '',
-    ports: ports.map((port) => readServicePort(port, ports.length > 1)),
+    ports: ports.map((port) => ({
+      ...readServicePort(port, ports.length > 1),
+      ...(type === 'ExternalName' && readTargetPort(port)),
+    })),
+    ...(spec.text('sessionAffinity') === 'ClientIP' && { sessionAffinity: 'ClientIP' }),
+    ...(spec.text('internalTrafficPolicy') === 'Local' && { internalTrafficPolicy: 'Local' }),
+    ...(trafficDistribution !== '' && { trafficDistribution }),
+    ...(spec.texts('ipFamilies')[0] === 'IPv6' && { ipFamily: 'IPv6' }),
   };
+}
+
+/** The annotation that trafficDistribution has replaced; both ask for endpoints in the zone of the client. */
+function topologyMode(annotations: Metadata['annotations']): string {
+  const mode = annotations['service.kubernetes.io/topology-mode'] ?? '';
+  return mode.toLowerCase() === 'auto' ? 'PreferSameZone' : '';
+}
+
+/** A number or the name of a container port; a name says nothing where there are no containers. */
+function readTargetPort(port: FieldReader): { readonly targetPort: number } | undefined {
+  if (!port.isNumber('targetPort')) return undefined;
+  const targetPort = port.port('targetPort');
+  return targetPort === 0 ? undefined : { targetPort };
 }
 
 export function readEndpointSlice(root: FieldReader): Omit<EndpointSlice, 'kind' | 'metadata'> {
@@ -42,12 +63,16 @@ function readEndpoint(reader: FieldReader): Endpoint {
   const conditions = reader.child('conditions');
   const addresses = reader.texts('addresses');
   if (!reader.isFilled('addresses')) reader.missing('addresses', 'List at least one address');
+  const zoneHint = reader.child('hints')?.children('forZones')[0]?.text('name') ?? '';
+  const target = reader.child('targetRef')?.text('name') ?? '';
   return {
     addresses,
     ready: conditions?.flag('ready', true) ?? true,
     serving: conditions?.flag('serving', true) ?? true,
     terminating: conditions?.flag('terminating', false) ?? false,
     zone: reader.text('zone'),
+    ...(zoneHint !== '' && { zoneHint }),
+    ...(target !== '' && { target }),
   };
 }
 

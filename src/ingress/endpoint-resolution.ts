@@ -1,0 +1,97 @@
+/** The endpoints behind a backend: those of all EndpointSlices of its Service that can be used now. */
+import { isIP } from 'node:net';
+import type { EndpointSlice, ServicePort } from '../cluster/kubernetes-object.ts';
+import { backendName } from '../model/backend.ts';
+import type { Endpoint } from '../model/endpoint.ts';
+import type { Problem } from '../model/problem.ts';
+import type { ResolvedBackend } from './backend-resolution.ts';
+
+export interface ResolvedEndpoints {
+  /** Also the name of the cluster they belong to. */
+  readonly name: string;
+  /** Whether a name outside of the cluster takes their place. */
+  readonly isExternal: boolean;
+  /** Without duplicates, sorted by address and port. */
+  readonly endpoints: readonly Endpoint[];
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * The ready endpoints; while there are none, those that terminate but still serve, so that the last replica of a Service
+ * answers until it ends (EndpointConditions of `discovery.k8s.io/v1`).
+ */
+export function resolveEndpoints(resolved: ResolvedBackend, slices: readonly EndpointSlice[]): ResolvedEndpoints {
+  const { backend, port, transport, origins } = resolved;
+  const name = backendName(backend);
+  const isExternal = transport.external !== undefined;
+  if (port === undefined || isExternal) return { name, isExternal, endpoints: [], problems: [] };
+  const found = slices.flatMap((slice) => addressesOf(slice, port));
+  const ready = found.filter((each) => each.isReady);
+  const usable = distinct(ready.length > 0 ? ready : found);
+  const zoned = transport.prefer === 'zone' ? withZones(usable) : usable.map((each) => ({ ...each, zone: '' }));
+  const endpoints = mergeFamilies(zoned, resolved.prefersIPv6);
+  if (endpoints.length > 0) return { name, isExternal, endpoints, problems: [] };
+  const problems = origins.map((origin): Problem => {
+    const message = `Service ${backend.namespace}/${backend.service} has no ready endpoint, so its paths answer 503`;
+    const fix = 'check that its pods run and are ready';
+    return { ...origin, severity: 'warning', reason: 'NoEndpoints', message, fix };
+  });
+  return { name, isExternal, endpoints: [], problems };
+}
+
+interface Address {
+  readonly address: string;
+  readonly port: number;
+  readonly isReady: boolean;
+  readonly target: string;
+  readonly zone: string;
+  readonly zoneHint: string;
+}
+
+/** Those that are ready, or serve while they terminate. */
+function addressesOf(slice: EndpointSlice, servicePort: ServicePort): readonly Address[] {
+  // The name ties a slice's port to the Service's; its number may differ from slice to slice.
+  const port = slice.ports.find((each) => each.name === servicePort.name && each.protocol === 'TCP')?.port ?? 0;
+  if (port === 0) return [];
+  return slice.endpoints.flatMap(({ addresses, ready, serving, terminating, zone, zoneHint = '', target = '' }) => {
+    // All addresses of an endpoint are interchangeable; consumers use the first (Endpoint of discovery.k8s.io/v1).
+    const [address] = addresses;
+    // Envoy takes no zone of an address: what it names is known on one node only.
+    if (address === undefined || isIP(address) === 0 || address.includes('%')) return [];
+    if (!ready && !(serving && terminating)) return [];
+    return [{ address, port, isReady: ready, target, zone, zoneHint }];
+  });
+}
+
+/** An endpoint may stand in two slices while it moves from one to the other. Sorted by address and port. */
+function distinct(addresses: readonly Address[]): readonly Address[] {
+  const byKey = new Map(addresses.map((each) => [`${each.address} ${each.port}`, each]));
+  return [...byKey].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each);
+}
+
+/** Hints count only when every endpoint has one, else clients of some zones would have too few (as for kube-proxy). */
+function withZones(addresses: readonly Address[]): readonly Address[] {
+  const areHinted = addresses.every(({ zoneHint }) => zoneHint !== '');
+  return addresses.map((each) => ({ ...each, zone: areHinted ? each.zoneHint : each.zone }));
+}
+
+/** A Pod with addresses in both families is one endpoint: as two it would get twice its share of the requests. */
+function mergeFamilies(addresses: readonly Address[], prefersIPv6: boolean): readonly Endpoint[] {
+  const first = prefersIPv6 ? 6 : 4;
+  const pairKey = ({ target, port }: Address): string => `${target} ${port}`;
+  const preferred = addresses.filter((each) => isIP(each.address) === first);
+  const others = addresses.filter((each) => isIP(each.address) !== first);
+  const alternatives = new Map(others.filter(({ target }) => target !== '').map((each) => [pairKey(each), each]));
+  const paired = new Set<Address>();
+  const merged = preferred.map((each): Endpoint => {
+    const alternative = alternatives.get(pairKey(each));
+    if (alternative === undefined) return endpoint(each);
+    paired.add(alternative);
+    return { ...endpoint(each), alternative: alternative.address };
+  });
+  return [...merged, ...others.filter((each) => !paired.has(each)).map(endpoint)];
+}
+
+function endpoint({ address, port, zone }: Address): Endpoint {
+  return { address, port, ...(zone !== '' && { zone }) };
+}
