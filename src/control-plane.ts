@@ -5,7 +5,7 @@ import type { AdminView } from './admin/admin-view.ts';
 import { createMetrics } from './admin/metrics.ts';
 import { startAdminServer } from './admin/server.ts';
 import { CommitLoop } from './commit-loop.ts';
-import type { Config, SourceConfig } from './config.ts';
+import type { Config } from './config.ts';
 import { controlPlaneView } from './control-plane-view.ts';
 import type { Logger } from './log.ts';
 import { ProblemBook } from './problem-book.ts';
@@ -19,6 +19,7 @@ import { settle } from './source/settle.ts';
 import type { Source, SourceEvent } from './source/source.ts';
 import { Translation } from './translation/translation.ts';
 import { observeStreams } from './stream-log.ts';
+import { openTls } from './xds-tls.ts';
 import { XdsServer } from './xds/server.ts';
 import type { ResourceChange } from './xds/view.ts';
 
@@ -46,11 +47,17 @@ export interface ResourceName {
 
 /** Rejects with the system's error when an address can't be bound, and when the kubeconfig can't be read. */
 export async function startControlPlane(config: Config, log: Logger): Promise<ControlPlane> {
-  const { source, kubeConfig } = await openSource(config.source, log);
+  const { source, kubeConfig } = await openSource(config, log);
+  const tls = await openTls(config.xds.tls, kubeConfig, log);
   const metrics = createMetrics();
   const translation = new Translation(config);
   const sourceProblems = new ProblemBook();
-  const server = new XdsServer({ ...config.xds, observe: observeStreams(log, metrics) });
+  const server = new XdsServer({
+    host: config.xds.host,
+    port: config.xds.port,
+    ...(tls.source && { tls: tls.source }),
+    observe: observeStreams(log, metrics),
+  });
   const routingView = controlPlaneView(translation, sourceProblems, server);
   const reporter = openReporter({
     config: config.status,
@@ -98,9 +105,12 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
     if (isSynced) commits.request(events[0]?.at ?? performance.now());
   };
 
-  const xdsPort = await server.start();
+  const xdsPort = await server.start().catch(async (error: unknown) => {
+    await tls.stop();
+    throw error;
+  });
   const admin = await startAdminServer(config.admin, view, metrics.registry).catch(async (error: unknown) => {
-    await server.stop();
+    await Promise.all([server.stop(), tls.stop()]);
     throw error;
   });
   const reading: Subscription = source.events$
@@ -119,7 +129,7 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
       reading.unsubscribe();
       await commits.stop();
       published$.complete();
-      await Promise.all([server.stop(), admin.stop(), reporter?.stop()]);
+      await Promise.all([server.stop(), admin.stop(), reporter?.stop(), tls.stop()]);
     },
   };
 }
@@ -130,10 +140,15 @@ interface Stamped {
   readonly at: number;
 }
 
-async function openSource(config: SourceConfig, log: Logger): Promise<{ source: Source; kubeConfig?: KubeConfig }> {
-  if (config.kind === 'directory') return { source: directorySource(config.paths) };
-  const kubeConfig = await loadKubeConfig(config.kubeconfig, config.context).catch((error: unknown) => {
+async function openSource(
+  { source, classes }: Config,
+  log: Logger,
+): Promise<{ source: Source; kubeConfig?: KubeConfig }> {
+  if (source.kind === 'directory') return { source: directorySource(source.paths) };
+  const kubeConfig = await loadKubeConfig(source.kubeconfig, source.context).catch((error: unknown) => {
     throw error instanceof KubeConfigError ? new UsageError(error.message) : error;
   });
-  return { source: kubernetesSource({ kubeConfig, namespaces: config.namespaces, log }), kubeConfig };
+  const withoutIngressClasses = classes.byNameOnly === true;
+  const { namespaces } = source;
+  return { source: kubernetesSource({ kubeConfig, namespaces, withoutIngressClasses, log }), kubeConfig };
 }

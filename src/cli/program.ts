@@ -76,6 +76,7 @@ const classes = [
     'spec.controller of our IngressClasses; default: sluice.dev/ingress-controller',
   ),
   flag('--watch-ingress-without-class', 'serve Ingresses that name no class, too'),
+  flag('--ingress-class-by-name-only', 'go by the name of the class, without reading IngressClasses'),
 ];
 
 const listen = (address: string) => [
@@ -130,6 +131,13 @@ const status = [
   flag('--disable-leader-election', 'write without a Lease: there is one replica only'),
 ];
 
+const selfMadeTls = [
+  flag('--xds-tls-authority <namespace/name>', 'Secret in which the control planes keep a CA that they make and renew'),
+  flag('--xds-tls-client <namespace/name>', "Secret that they fill with the Envoys' certificate"),
+  repeatable('--xds-tls-name <name>', 'DNS name by which Envoys call the control plane'),
+  flag('--xds-tls-validity <duration>', 'how long these certificates are good; default: 720h'),
+];
+
 interface CommandDescription {
   readonly name: string;
   readonly description: string;
@@ -155,6 +163,7 @@ const commands: readonly CommandDescription[] = [
       ...addresses,
       flag('--xds-insecure', 'serve plaintext on an --xds-address that is not loopback'),
       ...tls('the control plane', 'the Envoys'),
+      ...selfMadeTls,
       ...listen('0.0.0.0'),
       ...fallbacks,
       ...status,

@@ -9,6 +9,8 @@ export interface ClassPolicy {
   readonly controllers: readonly string[];
   /** Whether an Ingress that names no class at all is ours. */
   readonly watchWithoutClass: boolean;
+  /** IngressClasses are not known: a class is ours when it has one of `names`. */
+  readonly byNameOnly?: boolean;
 }
 
 export interface ClassVerdict {
@@ -43,6 +45,7 @@ export function selectIngress(ingress: Ingress, policy: ClassPolicy, classes: Cl
 }
 
 function selectByName(ingress: Ingress, className: string, policy: ClassPolicy, classes: ClassLookup): ClassVerdict {
+  if (policy.byNameOnly === true) return { ours: policy.names.includes(className), problems: [] };
   const ingressClass = classes.byName(className);
   if (ingressClass !== undefined) return { ours: isOurClass(ingressClass, policy), problems: [] };
   if (!policy.names.includes(className)) return { ours: false, problems: [] };

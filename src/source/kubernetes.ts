@@ -21,6 +21,8 @@ export interface KubernetesSourceOptions {
   readonly kubeConfig: KubeConfig;
   /** Empty for all. IngressClasses belong to no namespace and are read in any case. */
   readonly namespaces: readonly string[];
+  /** For accounts that may read nothing outside of their namespaces. */
+  readonly withoutIngressClasses?: boolean;
   readonly log: SourceLog;
   /** Called for everything a reflector goes through. It must not throw. */
   readonly observe?: (event: ReflectorEvent) => void;
@@ -48,7 +50,7 @@ function start(options: KubernetesSourceOptions, receiver: Receiver): () => void
   // Each reflector listens to it several times, which is no leak.
   setMaxListeners(0, ending.signal);
 
-  const targets = targetsOf(options.namespaces);
+  const targets = targetsOf(options);
   const unlisted = new Set(targets);
   for (const target of targets) {
     const reflector = new Reflector({
@@ -72,9 +74,10 @@ function start(options: KubernetesSourceOptions, receiver: Receiver): () => void
   };
 }
 
-function targetsOf(namespaces: readonly string[]): readonly ReflectorTarget[] {
+function targetsOf({ namespaces, withoutIngressClasses }: KubernetesSourceOptions): readonly ReflectorTarget[] {
   const scopes = namespaces.length === 0 ? [''] : [...new Set(namespaces)].toSorted();
-  return kinds.flatMap((resource) =>
+  const wanted = withoutIngressClasses === true ? kinds.filter((kind) => kind !== 'IngressClass') : kinds;
+  return wanted.flatMap((resource) =>
     (reflectedResources[resource].isNamespaced ? scopes : ['']).map((namespace) => ({ resource, namespace })),
   );
 }

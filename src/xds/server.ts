@@ -1,5 +1,4 @@
 /** The gRPC server: every discovery service, client status, health and reflection over one store of resources. */
-import { readFileSync } from 'node:fs';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { sendUnaryData, ServerDuplexStream, ServerUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { encode } from '../proto/message.ts';
@@ -14,6 +13,7 @@ import { reflectionServices } from './reflection.ts';
 import { createResource } from './resource.ts';
 import type { Resource } from './resource.ts';
 import { ResourceStore } from './resource-store.ts';
+import { tlsCredentials, type TlsSource } from './tls-credentials.ts';
 import type { ResourceChange, View } from './view.ts';
 
 type StatusRequest = MessageTypes['envoy.service.status.v3.ClientStatusRequest'];
@@ -23,8 +23,8 @@ export interface XdsServerOptions {
   readonly host: string;
   /** 0 means any free port. */
   readonly port: number;
-  /** Paths of PEM files; clients must show a certificate that the CA has signed. Without it the server is plaintext. */
-  readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile: string };
+  /** Clients must show a certificate that its authorities have signed. Without it the server is plaintext. */
+  readonly tls?: TlsSource;
   readonly observe: (stream: DiscoveryStream, event: StreamEvent) => void;
 }
 
@@ -209,9 +209,4 @@ export class XdsServer {
 function substituteEndpoints(type: string, name: string): Resource | undefined {
   if (type !== typeUrl.clusterLoadAssignment) return undefined;
   return createResource(type, name, encode('envoy.config.endpoint.v3.ClusterLoadAssignment', { cluster_name: name }));
-}
-
-function tlsCredentials(tls: { readonly certFile: string; readonly keyFile: string; readonly caFile: string }) {
-  const pair = { private_key: readFileSync(tls.keyFile), cert_chain: readFileSync(tls.certFile) };
-  return ServerCredentials.createSsl(readFileSync(tls.caFile), [pair], true);
 }
