@@ -214,14 +214,27 @@ The exit code is 1 when there is a problem of severity error.`,
       flag('--cluster <fleet>', 'fleet that it belongs to; default: default'),
       flag('--admin-address <ip>', "address of Envoy's own admin interface; default: 127.0.0.1"),
       flag('--admin-port <port>', "port of Envoy's own admin interface; default: 9901"),
+      flag('--admin-socket <path>', 'a Unix socket for it instead'),
+      flag('--status-port <port>', 'port for readiness (/ready) and metrics (/stats/prometheus); default: none'),
       flag('--max-heap-bytes <bytes>', 'heap from which on Envoy sheds load; default: 1073741824 (1 GiB)'),
       ...tls('this Envoy', 'the control plane'),
+      flag('--output-directory <dir>', 'write files into a folder, with which Envoy takes up renewed certificates'),
+      flag('--mounted-at <dir>', 'where Envoy finds that folder; default: where it is written'),
     ],
     afterHelp: '',
-    perform: async (flags) => {
-      const { readBootstrap, renderBootstrap } = await import('./bootstrap.ts');
-      process.stdout.write(renderBootstrap(readBootstrap(flags)));
-      return 0;
-    },
+    perform: async (flags) => (await import('./bootstrap.ts')).bootstrap(flags),
+  },
+  {
+    name: 'drain',
+    description: 'stay beside an Envoy, and take it out of service before it is stopped',
+    options: [
+      flag('--admin-socket <path>', "Unix socket of Envoy's admin interface"),
+      flag('--admin-address <ip>', 'or its address; default: 127.0.0.1'),
+      flag('--admin-port <port>', 'and port; default: 9901'),
+      flag('--min <duration>', 'how long Envoy serves on in any case, for load balancers to notice; default: 10s'),
+      flag('--max <duration>', 'how long connections may stay; default: 60s'),
+    ],
+    afterHelp: '',
+    perform: async (flags) => (await import('./drain.ts')).drain(flags),
   },
 ];
