@@ -20,7 +20,10 @@ export function tlsCredentials(source: TlsSource): ServerCredentials {
   return experimental.createCertificateProviderServerCredentials(provider, provider, true);
 }
 
-/** The source as grpc-js asks for it: authorities and identity apart, each with listeners of its own. */
+/**
+ * The source as grpc-js asks for it: authorities and identity apart, each with listeners of its own. They are called a moment later:
+ * what they are told while they are being added gets lost.
+ */
 class Provider implements experimental.CertificateProvider {
   readonly #source: TlsSource;
   readonly #authority = new Map<experimental.CaCertificateUpdateListener, () => void>();
@@ -31,7 +34,7 @@ class Provider implements experimental.CertificateProvider {
   }
 
   addCaCertificateListener(listener: experimental.CaCertificateUpdateListener): void {
-    const stop = this.#source.watch(({ ca }) => listener({ caCertificate: Buffer.from(ca) }));
+    const stop = this.#source.watch(({ ca }) => queueMicrotask(() => listener({ caCertificate: Buffer.from(ca) })));
     this.#authority.set(listener, stop);
   }
 
@@ -42,7 +45,7 @@ class Provider implements experimental.CertificateProvider {
 
   addIdentityCertificateListener(listener: experimental.IdentityCertificateUpdateListener): void {
     const stop = this.#source.watch(({ cert, key }) =>
-      listener({ certificate: Buffer.from(cert), privateKey: Buffer.from(key) }),
+      queueMicrotask(() => listener({ certificate: Buffer.from(cert), privateKey: Buffer.from(key) })),
     );
     this.#identity.set(listener, stop);
   }

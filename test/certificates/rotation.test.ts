@@ -98,6 +98,15 @@ describe('self-made certificates', () => {
     expect(await check(mounted())).toBe(status.OK);
   });
 
+  it('are there from the start for a server that starts later', async () => {
+    await renewAll();
+    await server.stop();
+    const [first] = replicas;
+    server = new XdsServer({ host: '127.0.0.1', port: 0, observe: () => undefined, ...(first && { tls: first }) });
+    port = await server.start();
+    expect(await check(mounted())).toBe(status.OK);
+  });
+
   it('refuse who has no certificate, one of another authority, or that of a server', async () => {
     await renewAll();
     const { ca } = mounted();
