@@ -14,6 +14,8 @@ export interface Drain {
   readonly minMs: number;
   /** When to give up on connections that stay, in milliseconds. */
   readonly maxMs: number;
+  /** Whether readiness goes on: for balancers that go by the Pod's termination, and drop what they send to an unready one. */
+  readonly keepReady: boolean;
 }
 
 const pollMs = 250;
@@ -32,7 +34,12 @@ export function readDrain(flags: Flags): Drain {
   const maxMs = settings.one('max', parseDuration) ?? 60_000;
   if (minMs > maxMs)
     throw new UsageError(`--min is ${minMs}ms and --max is ${maxMs}ms: the minimum must not be longer`);
-  return { admin: socketPath === undefined ? { host, port: port ?? 9901 } : { socketPath }, minMs, maxMs };
+  return {
+    admin: socketPath === undefined ? { host, port: port ?? 9901 } : { socketPath },
+    minMs,
+    maxMs,
+    keepReady: settings.isOn('keep-ready'),
+  };
 }
 
 export async function drain(flags: Flags): Promise<number> {
@@ -52,10 +59,10 @@ export async function drain(flags: Flags): Promise<number> {
   return 0;
 }
 
-/** From now on readiness fails, and each response asks its client to come back on a new connection. */
-async function drainEnvoy({ admin, minMs, maxMs }: Drain): Promise<void> {
+/** From now on responses ask their clients to come back on a new connection, which are served on until the end. */
+async function drainEnvoy({ admin, minMs, maxMs, keepReady }: Drain): Promise<void> {
   const began = performance.now();
-  await callAdmin(admin, 'POST', '/healthcheck/fail');
+  await callAdmin(admin, 'POST', keepReady ? '/drain_listeners?graceful&skip_exit' : '/healthcheck/fail');
   say('Envoy drains');
   for (;;) {
     // oxlint-disable-next-line no-await-in-loop -- it is asked again and again

@@ -38,7 +38,7 @@ describeWithEnvoy('an Envoy that drains', () => {
       xdsAddress: `127.0.0.1:${serving.port}`,
       statusPort: String(statusPort),
     });
-    envoy = await startEnvoy({ bootstrap: renderBootstrap(bootstrap) });
+    envoy = await startEnvoy({ bootstrap: renderBootstrap(bootstrap), flags: ['--drain-strategy', 'immediate'] });
     drainer = await startSluice(['drain', '--admin-port', String(envoy.adminPort), '--min', '500ms', '--max', '20s']);
     await drainer.waitForOutput(/waiting to be stopped/);
   });
@@ -97,6 +97,21 @@ describeWithEnvoy('an Envoy that drains', () => {
       Array.from({ length: 20 }, () => httpRequest({ port, host: 'shop.test' }).then(({ status }) => status)),
     );
     expect(new Set(answers)).toEqual(new Set([200]));
+    expect(await drainer.exited).toMatchObject({ code: 0 });
+  });
+
+  it('stays ready where load balancers go by the Pod, and says goodbye all the same', async () => {
+    await drainer.stop();
+    const flags = ['--admin-port', String(envoy.adminPort), '--keep-ready', '--min', '1s', '--max', '20s'];
+    drainer = await startSluice(['drain', ...flags]);
+    await drainer.waitForOutput(/waiting to be stopped/);
+    const port = await envoy.listenerPort('http');
+    drainer.signal('SIGTERM');
+    await drainer.waitForOutput(/Envoy drains/);
+
+    const { status, headers } = await httpRequest({ port, host: 'shop.test' });
+    expect({ status, connection: headers.connection }).toEqual({ status: 200, connection: 'close' });
+    expect(await readiness()).toBe(200);
     expect(await drainer.exited).toMatchObject({ code: 0 });
   });
 });
