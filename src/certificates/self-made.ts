@@ -57,7 +57,7 @@ export class SelfMadeCertificates implements TlsSource {
     this.#lifetimes = lifetimesOf(options.validityMs);
   }
 
-  /** Begins to look after the certificates, until `stop`. */
+  /** Looks after the certificates from now on, until `stop`. */
   start(): void {
     this.#round = this.#look();
   }
@@ -89,7 +89,7 @@ export class SelfMadeCertificates implements TlsSource {
       this.#complain(error instanceof Error ? error.message : String(error));
       wait = Math.min(wait, retryMs);
     }
-    if (!this.#isStopped) this.#timer = setTimeout(() => (this.#round = this.#look()), wait);
+    if (!this.#isStopped) this.#timer = setTimeout(() => this.start(), wait);
   }
 
   #complain(message: string): void {

@@ -132,9 +132,9 @@ export function renderBootstrap({ nodeId, cluster, xds, admin, maxHeapBytes, sta
 }
 
 /** The bootstrap and the files that it points to, by name: certificates that are renewed are taken up without a restart. */
-export function renderBootstrapFiles(bootstrap: Bootstrap): Readonly<Record<string, string>> {
-  const { tls } = bootstrap.xds;
-  return { 'bootstrap.yaml': renderBootstrap(bootstrap), ...(tls && renderSdsFiles(tls)) };
+export function renderBootstrapFiles(wanted: Bootstrap): Readonly<Record<string, string>> {
+  const { tls } = wanted.xds;
+  return { 'bootstrap.yaml': renderBootstrap(wanted), ...(tls && renderSdsFiles(tls)) };
 }
 
 function addStatus(document: Document, admin: AdminAddress, port: number): void {

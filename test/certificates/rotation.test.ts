@@ -162,7 +162,7 @@ describe('self-made certificates', () => {
       authorities.add(store.secrets.get('authority')?.data['authority.crt'] ?? '');
     }
 
-    expect(results.filter((code) => code !== status.OK)).toEqual([]);
+    expect(new Set(results)).toEqual(new Set([status.OK]));
     expect(leaves.size).toBeGreaterThan(30);
     expect(authorities.size).toBeGreaterThan(5);
     expect({ answers, ended }).toEqual({ answers: 1, ended: false });

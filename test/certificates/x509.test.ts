@@ -24,7 +24,9 @@ describe('certificates', () => {
   it('never outlive their authority', async () => {
     const authority = await makeAuthority(validity);
     const leaf = await makeLeaf({
-      ...{ use: 'client', names: ['envoy'], issuer: authority },
+      use: 'client',
+      names: ['envoy'],
+      issuer: authority,
       notBefore: now,
       notAfter: now + 7_200_000,
     });

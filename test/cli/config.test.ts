@@ -188,8 +188,12 @@ describe('configuration', () => {
     ],
     [
       {
-        ...{ xdsTlsCert: 'cert.pem', xdsTlsKey: 'key.pem', xdsTlsCa: 'ca.pem' },
-        ...{ xdsTlsAuthority: 'edge/authority', xdsTlsClient: 'edge/envoy', xdsTlsName: ['sluice'] },
+        xdsTlsCert: 'cert.pem',
+        xdsTlsKey: 'key.pem',
+        xdsTlsCa: 'ca.pem',
+        xdsTlsAuthority: 'edge/authority',
+        xdsTlsClient: 'edge/envoy',
+        xdsTlsName: ['sluice'],
       },
       '--xds-tls-cert and --xds-tls-authority exclude each other: certificates come from one place',
     ],

@@ -7,8 +7,9 @@ describe('drain', () => {
     const times = { minMs: 10_000, maxMs: 60_000, keepReady: false };
     expect(readDrain({})).toEqual({ admin: { host: '127.0.0.1', port: 9901 }, ...times });
     expect(readDrain({ adminSocket: '/run/admin.sock', keepReady: true })).toEqual({
-      ...{ admin: { socketPath: '/run/admin.sock' } },
-      ...{ ...times, keepReady: true },
+      admin: { socketPath: '/run/admin.sock' },
+      ...times,
+      keepReady: true,
     });
   });
 

@@ -35,7 +35,7 @@ describeWithKubernetesAndHelm('the chart', () => {
     await cluster.kubectl(['apply', '--validate=strict', '-f', '-'], yaml);
     const objects = renderedObjects(yaml);
     const created = ['create', '--dry-run=server', '--validate=strict', '-f', '-'];
-    await cluster.kubectl(created, manifestText(...podsOf(objects)));
+    await cluster.kubectl(created, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: podsOf(objects) }));
     return objects;
   }
 
