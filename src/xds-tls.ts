@@ -1,11 +1,12 @@
 /** Opens what the xDS server proves itself with: certificate files, or the Secrets that the control planes keep themselves. */
-import type { KubeConfig } from '@kubernetes/client-node';
+
 import { certificateFiles } from './certificates/certificate-files.ts';
 import { kubernetesSecretStore } from './certificates/secret-store.ts';
 import type { XdsTls } from './config.ts';
 import type { Logger } from './log.ts';
 import { UsageError } from './setting.ts';
 import { ApiClient } from './source/api-client.ts';
+import type { KubeConfig } from './source/kube-config.ts';
 import { realTiming } from './source/timing.ts';
 import type { TlsSource } from './xds/tls-credentials.ts';
 
