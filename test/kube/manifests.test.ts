@@ -104,6 +104,7 @@ describeWithKubernetes('the manifests', () => {
       'create events.events.k8s.io -n shop',
       'get secret/sluice-xds-authority -n sluice-system',
       'patch secret/sluice-xds-envoy -n sluice-system',
+      'get service/sluice-envoy -n sluice-system',
       'update lease/sluice-leader -n sluice-system',
     ];
     const denied = [

@@ -19,7 +19,7 @@ export async function writeAccountKubeconfig(
       },
     ],
     users: [{ name: account, user: { token } }],
-    contexts: [{ name: 'test', context: { cluster: 'test', user: account } }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: account, namespace } }],
     'current-context': 'test',
   };
   await writeFile(file, JSON.stringify(kubeconfig));
