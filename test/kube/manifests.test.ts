@@ -183,7 +183,7 @@ describeWithKubernetesAndEnvoy('a control plane with the rights of the manifests
     running.push(sluice);
     await sluice.waitForOutput(/"msg":"published"/, { within: 20_000 });
 
-    const configMap = findObject(objects, 'ConfigMap', 'sluice-envoy');
+    const configMap = findObject(objects, 'ConfigMap', 'sluice-envoy-bootstrap');
     const secret = await mountSecret(join(folder, `xds-${running.length}`), await envoySecret());
     const files = Object.entries(configMap.data ?? {}).map(async ([name, text]) => {
       const moved = text
