@@ -166,6 +166,10 @@ describeWithKubernetesAndEnvoy('a control plane with the rights of the manifests
   /** The control plane and an Envoy as an overlay describes them, less kubelet: on loopback, with files in a folder. */
   async function install(overlay: string): Promise<{ readonly sluice: RunningProcess; readonly httpPort: number }> {
     await apply(cluster, overlay);
+    // What a cloud would do.
+    const balanced = { status: { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } } };
+    const service = ['service', 'sluice-envoy', '--namespace', 'sluice-system', '--subresource=status'];
+    await cluster.kubectl(['patch', ...service, '--type=merge', '-p', JSON.stringify(balanced)]);
     const objects = await render(cluster, overlay);
     const kubeconfig = join(folder, 'kubeconfig');
     await writeAccountKubeconfig(cluster, kubeconfig, 'sluice-system', 'sluice');
@@ -217,12 +221,19 @@ describeWithKubernetesAndEnvoy('a control plane with the rights of the manifests
 
   const statusOf = async (port: number, host: string): Promise<number> => (await httpRequest({ port, host })).status;
 
+  const addressOf = (namespace: string): Promise<string> =>
+    cluster.kubectl([
+      ...['get', 'ingress', 'web', '--namespace', namespace],
+      ...['-o', 'jsonpath={.status.loadBalancer.ingress[0].ip}'],
+    ]);
+
   it('serves the whole cluster over self-made mutual TLS', async () => {
     const { sluice, httpPort } = await install('overlays/cloud');
     await eventually(async () => {
       expect(await statusOf(httpPort, 'shop.test')).toBe(200);
       expect(await statusOf(httpPort, 'other.test')).toBe(200);
     });
+    await eventually(async () => expect(await addressOf('other')).toBe('192.0.2.1'));
     expect(warningsOf(sluice)).toEqual([]);
   }, 90_000);
 
