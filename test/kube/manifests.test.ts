@@ -223,8 +223,13 @@ describeWithKubernetesAndEnvoy('a control plane with the rights of the manifests
 
   const addressOf = (namespace: string): Promise<string> =>
     cluster.kubectl([
-      ...['get', 'ingress', 'web', '--namespace', namespace],
-      ...['-o', 'jsonpath={.status.loadBalancer.ingress[0].ip}'],
+      'get',
+      'ingress',
+      'web',
+      '--namespace',
+      namespace,
+      '-o',
+      'jsonpath={.status.loadBalancer.ingress[0].ip}',
     ]);
 
   it('serves the whole cluster over self-made mutual TLS', async () => {
