@@ -32,7 +32,12 @@ const groups = [
   { project: 'fast', needs: [], flags: [], ownNetwork: false },
   { project: 'envoy', needs: ['envoy'], flags: ['--testTimeout=30000'], ownNetwork: false },
   { project: 'grpcurl', needs: ['grpcurl', 'envoy'], flags: ['--testTimeout=30000'], ownNetwork: false },
-  { project: 'kube', needs: ['kubernetes', 'envoy'], flags: ['--testTimeout=60000', '--runInBand'], ownNetwork: true },
+  {
+    project: 'kube',
+    needs: ['kubernetes', 'envoy', 'helm'],
+    flags: ['--testTimeout=60000', '--runInBand'],
+    ownNetwork: true,
+  },
 ];
 
 const interrupted = new AbortController();

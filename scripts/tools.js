@@ -1,8 +1,8 @@
 /**
- * Prepares what the tests run against into the git-ignored folder `.tools`: Envoy, grpcurl, and a Kubernetes API server with etcd and
- * kubectl. Everything that is already there is kept; two runs at once do not disturb each other.
+ * Prepares what the tests run against into the git-ignored folder `.tools`: Envoy, grpcurl, a Kubernetes API server with etcd and
+ * kubectl, and Helm. Everything that is already there is kept; two runs at once do not disturb each other.
  *
- * On the command line: `node scripts/tools.js [envoy] [grpcurl] [kubernetes]` (all three when none is named). The last line printed
+ * On the command line: `node scripts/tools.js [envoy] [grpcurl] [kubernetes] [helm]` (all when none is named). The last line printed
  * is JSON: the path of each binary by its name. Settings: SLUICE_TOOLS_DIR is another folder than `.tools`, ENVOY an Envoy to use.
  */
 import { spawn } from 'node:child_process';
@@ -35,12 +35,13 @@ const groups = {
       duration: 'about five minutes on two cores',
     },
   ],
+  helm: [{ module: 'helm', binaries: ['helm'], duration: 'two minutes' }],
 };
 
 /** @typedef {keyof typeof groups} Group */
 
 /** @type {readonly Group[]} */
-export const groupNames = ['envoy', 'grpcurl', 'kubernetes'];
+export const groupNames = ['envoy', 'grpcurl', 'kubernetes', 'helm'];
 
 /** `go install` names a binary after its package's folder; these are called otherwise here. */
 const renamed = new Map([['server', 'etcd']]);

@@ -15,6 +15,7 @@ import {
   type Flags,
   type HostPort,
   type NamespacedName,
+  type Setting,
 } from './setting.ts';
 import { givenStatusFlag, readStatus, type StatusConfig } from './status-config.ts';
 
@@ -30,9 +31,11 @@ export interface Config {
     readonly watchWithoutClass: boolean;
     /** True when Sluice may be without the right to read IngressClasses: a name of ours is then ours without one. */
     readonly areOptional?: boolean;
+    /** IngressClasses are not read: a class is ours when it has one of `names`. */
+    readonly byNameOnly?: boolean;
   };
   /** Where the gRPC server listens; port 0 means any free one. Without `tls` it serves plaintext. */
-  readonly xds: HostPort & { readonly tls?: TlsFiles };
+  readonly xds: HostPort & { readonly tls?: XdsTls };
   readonly admin: HostPort;
   /** What Envoy's listeners bind. */
   readonly listen: {
@@ -69,6 +72,20 @@ export type SourceConfig =
       /** Empty means all. */
       readonly namespaces: readonly string[];
     };
+
+/** Mutual TLS by files that somebody else renews, or by Secrets that the control plane keeps itself. */
+export type XdsTls = ({ readonly kind: 'files' } & TlsFiles) | ({ readonly kind: 'self-made' } & SelfMadeTls);
+
+export interface SelfMadeTls {
+  /** The Secret with the authority's keys. */
+  readonly authority: NamespacedName;
+  /** The Secret with the certificate that Envoys show. */
+  readonly client: NamespacedName;
+  /** DNS names by which Envoys call the control plane. */
+  readonly names: readonly string[];
+  /** Life of a certificate, in milliseconds. */
+  readonly validityMs: number;
+}
 
 /** Paths of PEM files. Both sides show certificates: the CA is the one that Envoys' client certificates must come from. */
 export interface TlsFiles {
@@ -111,8 +128,9 @@ export function readConfig(flags: Flags, environment: Environment, traits: Comma
       controllers: orDefault(settings.many('controller-name', parseText), 'sluice.dev/ingress-controller'),
       watchWithoutClass: settings.isOn('watch-ingress-without-class'),
       ...(source.kind === 'kubernetes' && source.namespaces.length > 0 && { areOptional: true }),
+      ...(settings.isOn('ingress-class-by-name-only') && { byNameOnly: true }),
     },
-    xds: readXds(settings),
+    xds: readXds(settings, source.kind === 'directory'),
     admin: settings.one('admin-address', parseHostPort) ?? { host: '127.0.0.1', port: 18_001 },
     listen: readListen(settings, traits),
     defaults: readDefaults(settings),
@@ -163,22 +181,29 @@ function readSource(settings: Settings, environment: Environment): SourceConfig 
   return { kind: 'kubernetes', namespaces };
 }
 
-function readXds(settings: Settings): Config['xds'] {
+function readXds(settings: Settings, fromFiles: boolean): Config['xds'] {
   const setting = settings.find('xds-address') ?? { name: '--xds-address', value: '127.0.0.1:18000' };
   const address = parseHostPort(setting);
   const insecure = settings.isOn('xds-insecure');
-  const tls = readTlsFiles(settings);
-  if (tls !== undefined) {
-    if (insecure) {
-      throw new UsageError('--xds-insecure and --xds-tls-cert exclude each other: leave --xds-insecure out');
-    }
-    return { ...address, tls };
+  const files = readTlsFiles(settings);
+  const selfMade = readSelfMadeTls(settings);
+  if (files !== undefined && selfMade !== undefined) {
+    throw new UsageError('--xds-tls-cert and --xds-tls-authority exclude each other: certificates come from one place');
   }
+  if (selfMade !== undefined && fromFiles) {
+    throw new UsageError('--xds-tls-authority needs a cluster: leave it out with --dir');
+  }
+  if (insecure && (files ?? selfMade) !== undefined) {
+    const flag = files === undefined ? '--xds-tls-authority' : '--xds-tls-cert';
+    throw new UsageError(`--xds-insecure and ${flag} exclude each other: leave --xds-insecure out`);
+  }
+  if (files !== undefined) return { ...address, tls: { kind: 'files', ...files } };
+  if (selfMade !== undefined) return { ...address, tls: { kind: 'self-made', ...selfMade } };
   if (!insecure && !isLoopback(address.host)) {
     refuse(
       setting,
       'would send private keys over a network unencrypted',
-      'give --xds-tls-cert, --xds-tls-key and --xds-tls-ca, or say --xds-insecure if the network is safe',
+      'give --xds-tls-authority and the flags beside it, or --xds-tls-cert, --xds-tls-key and --xds-tls-ca, or say --xds-insecure if the network is safe',
     );
   }
   return address;
@@ -200,6 +225,32 @@ export function readTlsFiles(settings: Settings): TlsFiles | undefined {
   }
   return { certFile, keyFile, caFile };
 }
+
+function readSelfMadeTls(settings: Settings): SelfMadeTls | undefined {
+  const authority = settings.one('xds-tls-authority', parseNamespacedName);
+  const client = settings.one('xds-tls-client', parseNamespacedName);
+  const names = settings.many('xds-tls-name', parseText);
+  const validityMs = settings.one('xds-tls-validity', parseValidity);
+  if (authority === undefined && client === undefined && names.length === 0 && validityMs === undefined) {
+    return undefined;
+  }
+  if (authority === undefined || client === undefined || names.length === 0) {
+    const given = { 'xds-tls-authority': authority, 'xds-tls-client': client, 'xds-tls-name': names[0] };
+    const missing = Object.entries(given).filter(([, value]) => value === undefined);
+    throw new UsageError(
+      `${missing.map(([flag]) => `--${flag}`).join(' and ')} missing: ` +
+        'self-made certificates need --xds-tls-authority, --xds-tls-client and --xds-tls-name',
+    );
+  }
+  return { authority, client, names, validityMs: validityMs ?? thirtyDays };
+}
+
+function parseValidity(setting: Setting): number {
+  const validity = parseDuration(setting);
+  return validity < 2_000 ? refuse(setting, 'is too short', 'give at least 2s, 720h is usual') : validity;
+}
+
+const thirtyDays = 30 * 24 * 3_600_000;
 
 function readListen(settings: Settings, traits: CommandTraits): Config['listen'] {
   const address = settings.one('listen-address', parseIpAddress) ?? traits.listenAddress;

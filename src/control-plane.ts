@@ -23,6 +23,7 @@ import type { Source, SourceEvent } from './source/source.ts';
 import { Translation } from './translation/translation.ts';
 import { observeSource } from './source-observer.ts';
 import { observeStreams } from './stream-log.ts';
+import { openTls } from './xds-tls.ts';
 import { XdsServer } from './xds/server.ts';
 import type { ResourceChange } from './xds/view.ts';
 
@@ -53,9 +54,15 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
   const metrics = createMetrics();
   const sourceStatus = new SourceStatus();
   const { source, connection } = await openSource(config, log, observeSource(metrics.source, sourceStatus));
+  const tls = await openTls(config.xds.tls, connection, log);
   const translation = new Translation(config);
   const sourceProblems = new ProblemBook();
-  const server = new XdsServer({ ...config.xds, observe: observeStreams(log, metrics) });
+  const server = new XdsServer({
+    host: config.xds.host,
+    port: config.xds.port,
+    ...(tls.source && { tls: tls.source }),
+    observe: observeStreams(log, metrics),
+  });
   const routingView = controlPlaneView(translation, sourceProblems, server, sourceStatus);
   const reporter = openReporter({
     config: config.status,
@@ -109,9 +116,12 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
     await setImmediate();
   };
 
-  const xdsPort = await server.start();
+  const xdsPort = await server.start().catch(async (error: unknown) => {
+    await tls.stop();
+    throw error;
+  });
   const admin = await startAdminServer(config.admin, view, metrics.registry).catch(async (error: unknown) => {
-    await server.stop();
+    await Promise.all([server.stop(), tls.stop()]);
     throw error;
   });
   const time$ = interval(60_000).pipe(map((): TimePassed => ({ kind: 'time' })));
@@ -131,7 +141,7 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
       stopping.abort();
       reading.unsubscribe();
       published$.complete();
-      await Promise.all([server.stop(), admin.stop(), reporter?.stop()]);
+      await Promise.all([server.stop(), admin.stop(), reporter?.stop(), tls.stop()]);
     },
   };
 }
@@ -148,7 +158,7 @@ interface Stamped {
 }
 
 async function openSource(
-  { source, defaults }: Config,
+  { source, classes, defaults }: Config,
   log: Logger,
   observe: (event: ReflectorEvent) => void,
 ): Promise<{ readonly source: Source; readonly connection?: KubeConnection }> {
@@ -160,6 +170,6 @@ async function openSource(
   const connection = { kubeConfig, reload };
   const { certificate } = defaults;
   const secrets = certificate === undefined ? [] : [`${certificate.namespace}/${certificate.name}`];
-  const { namespaces } = source;
-  return { source: kubernetesSource({ ...connection, namespaces, secrets, log, observe }), connection };
+  const options = { namespaces: source.namespaces, secrets, withoutIngressClasses: classes.byNameOnly === true };
+  return { source: kubernetesSource({ ...connection, ...options, log, observe }), connection };
 }

@@ -139,11 +139,16 @@ export function parseNamespacedName(setting: Setting): NamespacedName {
   return { namespace, name };
 }
 
-const millisecondsPerUnit: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
+const millisecondsPerUnit: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
 
-/** `10ms`, `1.5s`, `1m`; in milliseconds. */
+/** `10ms`, `1.5s`, `1m`, `720h`; in milliseconds. */
 export function parseDuration(setting: Setting): number {
-  const match = /^(?<amount>\d+(?:\.\d+)?)(?<unit>ms|s|m)$/.exec(setting.value);
+  const match = /^(?<amount>\d+(?:\.\d+)?)(?<unit>ms|s|m|h)$/.exec(setting.value);
   const unit = millisecondsPerUnit[match?.groups?.['unit'] ?? ''];
   if (unit === undefined) return refuse(setting, 'is not a duration', 'write it like 10ms, 1.5s or 1m');
   return Number(match?.groups?.['amount']) * unit;

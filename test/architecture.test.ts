@@ -10,6 +10,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   ingress: ['model', 'cluster'],
   translate: ['model', 'proto'],
   xds: ['proto'],
+  certificates: ['cluster', 'source', 'xds'],
   translation: ['model', 'cluster', 'proto', 'ingress', 'translate', 'xds'],
   source: ['model', 'cluster'],
   status: ['model', 'cluster', 'source'],
@@ -19,6 +20,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
 
 /** Files right under src that a folder may import beside its layers. */
 const settings: Readonly<Record<string, readonly string[]>> = {
+  certificates: ['setting.ts'],
   admin: ['setting.ts'],
   cli: ['setting.ts', 'config.ts', 'log.ts', 'control-plane.ts', 'offline.ts'],
 };
@@ -27,6 +29,8 @@ const settings: Readonly<Record<string, readonly string[]>> = {
 const packages: Readonly<Record<string, readonly string[]>> = {
   '@grpc/grpc-js': ['xds'],
   '@kubernetes/client-node': ['source'],
+  pkijs: ['certificates'],
+  asn1js: ['certificates'],
   'prom-client': ['admin'],
   protobufjs: ['proto', 'xds'],
   rxjs: ['source', 'cli', 'control-plane.ts', 'offline.ts'],

@@ -76,6 +76,7 @@ const classes = [
     'spec.controller of our IngressClasses; default: sluice.dev/ingress-controller',
   ),
   flag('--watch-ingress-without-class', 'serve Ingresses that name no class, too'),
+  flag('--ingress-class-by-name-only', 'go by the name of the class, without reading IngressClasses'),
 ];
 
 const listen = (address: string) => [
@@ -144,6 +145,13 @@ const status = [
   flag('--disable-leader-election', 'write without a Lease: there is one replica only'),
 ];
 
+const selfMadeTls = [
+  flag('--xds-tls-authority <namespace/name>', 'Secret in which the control planes keep a CA that they make and renew'),
+  flag('--xds-tls-client <namespace/name>', "Secret that they fill with the Envoys' certificate"),
+  repeatable('--xds-tls-name <name>', 'DNS name by which Envoys call the control plane'),
+  flag('--xds-tls-validity <duration>', 'how long these certificates are good; default: 720h'),
+];
+
 interface CommandDescription {
   readonly name: string;
   readonly description: string;
@@ -169,6 +177,7 @@ const commands: readonly CommandDescription[] = [
       ...addresses,
       flag('--xds-insecure', 'serve plaintext on an --xds-address that is not loopback'),
       ...tls('the control plane', 'the Envoys'),
+      ...selfMadeTls,
       ...listen('0.0.0.0'),
       ...clients,
       ...backends,
@@ -226,14 +235,28 @@ The exit code is 1 when there is a problem of severity error.`,
       flag('--zone <zone>', 'zone that it runs in, for Services that ask for endpoints of the same zone'),
       flag('--admin-address <ip>', "address of Envoy's own admin interface; default: 127.0.0.1"),
       flag('--admin-port <port>', "port of Envoy's own admin interface; default: 9901"),
+      flag('--admin-socket <path>', 'a Unix socket for it instead'),
+      flag('--status-port <port>', 'port for readiness (/ready) and metrics (/stats/prometheus); default: none'),
       flag('--max-heap-bytes <bytes>', 'heap from which on Envoy sheds load; default: 1073741824 (1 GiB)'),
       ...tls('this Envoy', 'the control plane'),
+      flag('--output-directory <dir>', 'write files into a folder, with which Envoy takes up renewed certificates'),
+      flag('--mounted-at <dir>', 'where Envoy finds that folder; default: where it is written'),
     ],
     afterHelp: '',
-    perform: async (flags) => {
-      const { readBootstrap, renderBootstrap } = await import('./bootstrap.ts');
-      process.stdout.write(renderBootstrap(readBootstrap(flags)));
-      return 0;
-    },
+    perform: async (flags) => (await import('./bootstrap.ts')).bootstrap(flags),
+  },
+  {
+    name: 'drain',
+    description: 'stay beside an Envoy, and take it out of service before it is stopped',
+    options: [
+      flag('--admin-socket <path>', "Unix socket of Envoy's admin interface"),
+      flag('--admin-address <ip>', 'or its address; default: 127.0.0.1'),
+      flag('--admin-port <port>', 'and port; default: 9901'),
+      flag('--keep-ready', 'say ready while draining, for load balancers that go by the termination of a Pod'),
+      flag('--min <duration>', 'how long Envoy serves on in any case, for load balancers to notice; default: 10s'),
+      flag('--max <duration>', 'how long connections may stay; default: 60s'),
+    ],
+    afterHelp: '',
+    perform: async (flags) => (await import('./drain.ts')).drain(flags),
   },
 ];

@@ -41,7 +41,7 @@ function filesOf({ source, xds }: Config): readonly WantedFile[] {
   const kubeconfig = source.kind === 'kubernetes' ? source.kubeconfig : undefined;
   return [
     ...(kubeconfig === undefined ? [] : [{ flag: '--kubeconfig', path: kubeconfig }]),
-    ...(xds.tls === undefined
+    ...(xds.tls?.kind !== 'files'
       ? []
       : [
           { flag: '--xds-tls-cert', path: xds.tls.certFile },

@@ -118,7 +118,7 @@ async function runEnvoy({ config, envoyAdmin, executable, controlPlane, stopped,
   const bootstrap = renderBootstrap({
     nodeId: 'local',
     cluster: 'default',
-    xds: { ...addresses.xds, ...(xds.tls && { tls: xds.tls }) },
+    xds: { ...addresses.xds, ...(xds.tls?.kind === 'files' && { tls: xds.tls }) },
     admin: envoyAdmin,
     maxHeapBytes: 2 ** 30,
   });

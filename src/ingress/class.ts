@@ -11,6 +11,8 @@ export interface ClassPolicy {
   readonly watchWithoutClass: boolean;
   /** Whether an Ingress that names a class of ours is ours although no such IngressClass is known. */
   readonly areOptional?: boolean;
+  /** IngressClasses are not known: a class is ours when it has one of `names`. */
+  readonly byNameOnly?: boolean;
 }
 
 export interface ClassVerdict {
@@ -77,6 +79,7 @@ function selectByAnnotation(ingress: Ingress, legacy: string, policy: ClassPolic
 }
 
 function selectByName(ingress: Ingress, className: string, policy: ClassPolicy, classes: ClassLookup): ClassVerdict {
+  if (policy.byNameOnly === true) return { ours: policy.names.includes(className), problems: [] };
   const ingressClass = classes.byName(className);
   if (ingressClass !== undefined) return { ours: isOurClass(ingressClass, policy), problems: [] };
   const isMeant = policy.names.includes(className);

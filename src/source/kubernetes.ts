@@ -22,6 +22,8 @@ export interface KubernetesSourceOptions {
   readonly namespaces: readonly string[];
   /** Secrets, as `namespace/name`, that are read whether or not an object names them, and wherever they are. */
   readonly secrets?: readonly string[];
+  /** For accounts that may read nothing outside of their namespaces. */
+  readonly withoutIngressClasses?: boolean;
   readonly log: SourceLog;
   /** Called for everything a reflector goes through. It must not throw. */
   readonly observe?: (event: ReflectorEvent) => void;
@@ -67,7 +69,7 @@ class ReadingSession {
     this.#limits = { ...defaultReflectorLimits, ...options.limits };
     this.#client = new ApiClient(options.kubeConfig, timing, options.reload);
     this.#failureLog = new FailureLog(options.log, timing);
-    this.#targets = targetsOf(namespaces);
+    this.#targets = targetsOf(options);
     this.#gate = new SyncGate(this.#targets);
     this.#secrets = new SecretWatches({
       isReadByType: (namespace) => namespaces.length === 0 || namespaces.includes(namespace),
@@ -130,9 +132,10 @@ class ReadingSession {
   }
 }
 
-function targetsOf(namespaces: readonly string[]): readonly ReflectorTarget[] {
+function targetsOf({ namespaces, withoutIngressClasses }: KubernetesSourceOptions): readonly ReflectorTarget[] {
   const scopes = namespaces.length === 0 ? [''] : [...new Set(namespaces)].toSorted();
-  return kinds.flatMap((resource) =>
+  const wanted = withoutIngressClasses === true ? kinds.filter((kind) => kind !== 'IngressClass') : kinds;
+  return wanted.flatMap((resource) =>
     (reflectedResources[resource].isNamespaced ? scopes : ['']).map((namespace) => ({ resource, namespace })),
   );
 }

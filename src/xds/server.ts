@@ -1,5 +1,4 @@
 /** The gRPC server: every discovery service, client status, health and reflection over one store of resources. */
-import { readFileSync } from 'node:fs';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { sendUnaryData, ServerDuplexStream, ServerUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { encode } from '../proto/message.ts';
@@ -15,6 +14,7 @@ import { reflectionServices } from './reflection.ts';
 import { createResource } from './resource.ts';
 import type { Resource } from './resource.ts';
 import { ResourceStore } from './resource-store.ts';
+import { tlsCredentials, type TlsSource } from './tls-credentials.ts';
 import { Turns } from './turns.ts';
 import type { ResourceChange, View } from './view.ts';
 
@@ -25,8 +25,8 @@ export interface XdsServerOptions {
   readonly host: string;
   /** 0 means any free port. */
   readonly port: number;
-  /** Paths of PEM files; clients must show a certificate that the CA has signed. Without it the server is plaintext. */
-  readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile: string };
+  /** Clients must show a certificate that its authorities have signed. Without it the server is plaintext. */
+  readonly tls?: TlsSource;
   readonly observe: (stream: DiscoveryStream, event: StreamEvent) => void;
 }
 
@@ -228,9 +228,4 @@ function endpointSubstitutes(): Substitute {
     made.set(name, resource);
     return resource;
   };
-}
-
-function tlsCredentials(tls: { readonly certFile: string; readonly keyFile: string; readonly caFile: string }) {
-  const pair = { private_key: readFileSync(tls.keyFile), cert_chain: readFileSync(tls.certFile) };
-  return ServerCredentials.createSsl(readFileSync(tls.caFile), [pair], true);
 }

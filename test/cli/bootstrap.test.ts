@@ -1,7 +1,7 @@
 /** The bootstrap is checked as data here; test/envoy/bootstrap.test.ts shows it to an Envoy. */
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
-import { readBootstrap, renderBootstrap } from '../../src/cli/bootstrap.ts';
+import { readBootstrap, renderBootstrap, renderBootstrapFiles } from '../../src/cli/bootstrap.ts';
 import type { Flags } from '../../src/setting.ts';
 
 const required: Flags = { xdsAddress: 'sluice.example:18000', nodeId: 'edge-1' };
@@ -81,6 +81,27 @@ describe('bootstrap', () => {
     });
   });
 
+  it('follows renewed certificates through files that it points to', () => {
+    const tls = { xdsTlsCert: '/tls/tls.crt', xdsTlsKey: '/tls/tls.key', xdsTlsCa: '/tls/ca.crt' };
+    const where = { outputDirectory: 'out', mountedAt: '/etc/envoy' };
+    const files = renderBootstrapFiles(readBootstrap({ ...required, ...tls, ...where }));
+    expect(Object.keys(files).toSorted()).toEqual(['bootstrap.yaml', 'xds-authority.yaml', 'xds-certificate.yaml']);
+    expect(files['bootstrap.yaml']).toContain('path: /etc/envoy/xds-certificate.yaml');
+    expect(parse(files['xds-certificate.yaml'] ?? '')).toMatchObject({
+      resources: [{ name: 'certificate', tls_certificate: { watched_directory: { path: '/tls' } } }],
+    });
+  });
+
+  it('tells readiness and metrics on a port of its own when asked', () => {
+    expect(render({ statusPort: '8002', adminSocket: '/run/admin.sock' })).toMatchObject({
+      admin: { address: { pipe: { path: '/run/admin.sock', mode: 0o600 } } },
+      static_resources: {
+        clusters: [{ name: 'xds' }, { name: 'admin' }],
+        listeners: [{ name: 'status', address: { socket_address: { port_value: 8002 } } }],
+      },
+    });
+  });
+
   it('writes any text as text', () => {
     const nodeId = 'a: b # c\n"d"';
     expect(render({ nodeId })).toMatchObject({ node: { id: nodeId } });
@@ -90,6 +111,11 @@ describe('bootstrap', () => {
     [{ nodeId: undefined }, '--node-id is missing: give each Envoy a name of its own'],
     [{ xdsAddress: undefined }, '--xds-address is missing: give the HOST:PORT of the control plane'],
     [{ xdsAddress: 'sluice:0' }, '--xds-address "sluice:0" has no port: give the port of the control plane'],
+    [
+      { adminSocket: '/run/admin.sock', adminPort: '9901' },
+      '--admin-socket excludes --admin-address and --admin-port: the admin interface has one address',
+    ],
+    [{ mountedAt: '/etc/envoy' }, '--mounted-at is for --output-directory: give both or none'],
     [
       { maxHeapBytes: '1GiB' },
       '--max-heap-bytes "1GiB" is not a heap that Envoy can work in: give a number of bytes from 33554432',

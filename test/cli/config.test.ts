@@ -19,6 +19,8 @@ function read(flags: Flags, environment: Environment = {}): Config {
   return readConfig({ dir: ['manifests'], ...flags }, environment, traits);
 }
 
+const classes = { names: ['sluice'], controllers: ['sluice.dev/ingress-controller'], watchWithoutClass: false };
+
 /** The message of the error that reading must end with. */
 function refusal(action: () => unknown): string {
   try {
@@ -64,8 +66,39 @@ describe('configuration', () => {
     [{ xdsAddress: '[::1]:0' }, { xds: { host: '::1', port: 0 } }],
     [
       { xdsAddress: '0.0.0.0:9000', xdsTlsCert: 'cert.pem', xdsTlsKey: 'key.pem', xdsTlsCa: 'ca.pem' },
-      { xds: { host: '0.0.0.0', port: 9000, tls: { certFile: 'cert.pem', keyFile: 'key.pem', caFile: 'ca.pem' } } },
+      {
+        xds: {
+          host: '0.0.0.0',
+          port: 9000,
+          tls: { kind: 'files', certFile: 'cert.pem', keyFile: 'key.pem', caFile: 'ca.pem' },
+        },
+      },
     ],
+    [
+      {
+        dir: [],
+        kubeconfig: 'admin.conf',
+        xdsAddress: '0.0.0.0:9000',
+        xdsTlsAuthority: 'edge/authority',
+        xdsTlsClient: 'edge/envoy',
+        xdsTlsName: ['sluice.edge.svc', 'sluice'],
+        xdsTlsValidity: '24h',
+      },
+      {
+        xds: {
+          host: '0.0.0.0',
+          port: 9000,
+          tls: {
+            kind: 'self-made',
+            authority: { namespace: 'edge', name: 'authority' },
+            client: { namespace: 'edge', name: 'envoy' },
+            names: ['sluice.edge.svc', 'sluice'],
+            validityMs: 86_400_000,
+          },
+        },
+      },
+    ],
+    [{ ingressClassByNameOnly: true }, { classes: { ...classes, byNameOnly: true } }],
     [{ adminAddress: 'localhost:1' }, { admin: { host: 'localhost', port: 1 } }],
     [
       { listenAddress: '::', httpPort: '80', httpsPort: '443' },
@@ -153,7 +186,8 @@ describe('configuration', () => {
     [
       { xdsAddress: '0.0.0.0:18000' },
       '--xds-address "0.0.0.0:18000" would send private keys over a network unencrypted: ' +
-        'give --xds-tls-cert, --xds-tls-key and --xds-tls-ca, or say --xds-insecure if the network is safe',
+        'give --xds-tls-authority and the flags beside it, or --xds-tls-cert, --xds-tls-key and --xds-tls-ca, ' +
+        'or say --xds-insecure if the network is safe',
     ],
     [
       { xdsTlsCert: 'cert.pem', xdsTlsKey: 'key.pem' },
@@ -162,6 +196,30 @@ describe('configuration', () => {
     [
       { xdsInsecure: true, xdsTlsCert: 'cert.pem', xdsTlsKey: 'key.pem', xdsTlsCa: 'ca.pem' },
       '--xds-insecure and --xds-tls-cert exclude each other: leave --xds-insecure out',
+    ],
+    [
+      { xdsTlsAuthority: 'edge/authority' },
+      '--xds-tls-client and --xds-tls-name missing: ' +
+        'self-made certificates need --xds-tls-authority, --xds-tls-client and --xds-tls-name',
+    ],
+    [
+      {
+        xdsTlsCert: 'cert.pem',
+        xdsTlsKey: 'key.pem',
+        xdsTlsCa: 'ca.pem',
+        xdsTlsAuthority: 'edge/authority',
+        xdsTlsClient: 'edge/envoy',
+        xdsTlsName: ['sluice'],
+      },
+      '--xds-tls-cert and --xds-tls-authority exclude each other: certificates come from one place',
+    ],
+    [
+      { xdsTlsAuthority: 'edge/authority', xdsTlsClient: 'edge/envoy', xdsTlsName: ['sluice'] },
+      '--xds-tls-authority needs a cluster: leave it out with --dir',
+    ],
+    [
+      { xdsTlsAuthority: 'edge/a', xdsTlsClient: 'edge/b', xdsTlsName: ['sluice'], xdsTlsValidity: '100ms' },
+      '--xds-tls-validity "100ms" is too short: give at least 2s, 720h is usual',
     ],
     [
       { defaultBackendService: 'errors' },

@@ -15,6 +15,8 @@ export interface EnvoyOptions {
   readonly componentLogLevel?: string;
   /** Worker threads; 1 when left out. */
   readonly concurrency?: number;
+  /** More of its flags. */
+  readonly flags?: readonly string[];
   /** Set to false to get an Envoy that is still waiting for its configuration; `ready()` waits for the rest. */
   readonly waitUntilReady?: boolean;
 }
@@ -113,7 +115,11 @@ function argumentsOf(options: EnvoyOptions, bootstrapFile: string, adminFile: st
     'log-level': options.logLevel ?? 'warning',
     ...(options.componentLogLevel !== undefined && { 'component-log-level': options.componentLogLevel }),
   };
-  return ['--disable-hot-restart', ...Object.entries(values).flatMap(([name, value]) => [`--${name}`, value])];
+  return [
+    '--disable-hot-restart',
+    ...Object.entries(values).flatMap(([name, value]) => [`--${name}`, value]),
+    ...(options.flags ?? []),
+  ];
 }
 
 function adminOf(port: number): Pick<RunningEnvoy, 'admin' | 'adminJson' | 'configDump' | 'stat' | 'listenerPort'> {

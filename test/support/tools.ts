@@ -33,6 +33,10 @@ export function kubernetesBinaries(): KubernetesBinaries {
   };
 }
 
+export function helmBinary(): string {
+  return present(built('helm', 'helm'));
+}
+
 /** A `describe` for tests that need Envoy. */
 export function describeWithEnvoy(title: string, body: () => void): void {
   describeWith(envoyBinary, title, body);
@@ -51,6 +55,11 @@ export function describeWithKubernetes(title: string, body: () => void): void {
 /** A `describe` for tests that need Envoy as well as a Kubernetes API server. */
 export function describeWithKubernetesAndEnvoy(title: string, body: () => void): void {
   describeWith(requireKubernetesAndEnvoy, title, body);
+}
+
+/** A `describe` for tests that need Helm as well as a Kubernetes API server. */
+export function describeWithKubernetesAndHelm(title: string, body: () => void): void {
+  describeWith(requireKubernetesAndHelm, title, body);
 }
 
 type Tool = { readonly kind: 'present'; readonly path: string } | { readonly kind: 'missing'; readonly reason: string };
@@ -98,6 +107,11 @@ function requireKubernetes(): void {
 function requireKubernetesAndEnvoy(): void {
   requireKubernetes();
   envoyBinary();
+}
+
+function requireKubernetesAndHelm(): void {
+  requireKubernetes();
+  helmBinary();
 }
 
 /* oxlint-disable jest/valid-describe-callback, jest/valid-title, jest/no-disabled-tests -- the callers give the title and the body */

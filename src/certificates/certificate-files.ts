@@ -1,0 +1,51 @@
+/** Certificates in files that somebody else renews, such as cert-manager: read again and again, taken up when they fit together. */
+import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
+import type { TlsMaterial, TlsSource } from '../xds/tls-credentials.ts';
+
+export interface CertificateFilesOptions {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly caFile: string;
+  /** How often to look, in milliseconds. */
+  readonly everyMs: number;
+  /** Told once for each different reason why the files cannot be used; what was read before stays in use. */
+  readonly warn: (message: string) => void;
+}
+
+/** @throws what the system or OpenSSL says when the files cannot be used at the start. */
+export async function certificateFiles(options: CertificateFilesOptions): Promise<TlsSource> {
+  const first = await readMaterial(options);
+  return {
+    watch: (listener) => {
+      let known = first;
+      let complaint = '';
+      listener(known);
+      const look = async (): Promise<void> => {
+        try {
+          const found = await readMaterial(options);
+          complaint = '';
+          if (found.cert === known.cert && found.key === known.key && found.ca === known.ca) return;
+          known = found;
+          listener(known);
+        } catch (error) {
+          const message = error instanceof Error ? error.message : String(error);
+          if (message !== complaint)
+            options.warn(`The xDS certificates cannot be renewed from their files: ${message}`);
+          complaint = message;
+        }
+      };
+      const timer = setInterval(() => void look(), options.everyMs);
+      return () => clearInterval(timer);
+    },
+  };
+}
+
+async function readMaterial({ certFile, keyFile, caFile }: CertificateFilesOptions): Promise<TlsMaterial> {
+  const [cert = '', key = '', ca = ''] = await Promise.all(
+    [certFile, keyFile, caFile].map((file) => readFile(file, 'utf8')),
+  );
+  // Half a renewal, a certificate with the key of another, is refused here.
+  createSecureContext({ cert, key, ca });
+  return { cert, key, ca };
+}
