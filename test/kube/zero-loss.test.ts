@@ -13,6 +13,7 @@ import { type Addresses, freeAddresses, responsesOf, startServe } from '../suppo
 import { DiscoveryClient } from '../support/discovery-client.ts';
 import type { RunningEnvoy } from '../support/envoy.ts';
 import { eventually } from '../support/eventually.ts';
+import { httpRequest } from '../support/http-request.ts';
 import { joinEnvoy } from '../support/joined-envoy.ts';
 import { type KubeCluster, startKubeCluster } from '../support/kube-cluster.ts';
 import {
@@ -22,6 +23,7 @@ import {
   type Manifest,
   manifestText,
   namespaceManifest,
+  nodeManifest,
   selectingServiceManifest,
   type ServicePortManifest,
   tlsSecretManifest,
@@ -62,6 +64,7 @@ describeWithKubernetesAndEnvoy('clients of a cluster in which everything changes
     await apply(
       ingressClassManifest(),
       namespaceManifest(namespace),
+      nodeManifest(nodeName),
       tlsSecretManifest(namespace, 'shop', pair),
       ...['blue', 'green'].map((name) => deployment(name, 3)),
       ...['blue', 'green'].map((name) => selectingServiceManifest(namespace, name, name, [toHttp])),
@@ -73,6 +76,8 @@ describeWithKubernetesAndEnvoy('clients of a cluster in which everything changes
     await rolledOut('blue');
     await rolledOut('green');
     envoy = await joinEnvoy({ xdsPort: controlPlanes.port });
+    const { httpPort: port } = listen;
+    await eventually(async () => expect((await httpRequest({ port, host })).status).toBe(200), patience);
   }, 120_000);
 
   afterAll(async () => {

@@ -158,7 +158,7 @@ class LoadClient {
 
   close(): void {
     this.#agent.destroy();
-    this.#session?.close();
+    this.#session?.destroy();
   }
 
   #ask(options: RequestOptions, body?: string): Promise<string> {

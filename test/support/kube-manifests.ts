@@ -16,6 +16,11 @@ export function namespaceManifest(name: string): Manifest {
   return { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
 }
 
+/** A node that pods can be bound to. The real EndpointSlice controller leaves out the pods of nodes that it does not know. */
+export function nodeManifest(name: string): Manifest {
+  return { apiVersion: 'v1', kind: 'Node', metadata: { name } };
+}
+
 export function ingressClassManifest(name = 'sluice'): Manifest {
   const spec = { controller: 'sluice.dev/ingress-controller' };
   return of('networking.k8s.io/v1', 'IngressClass', { name }, { spec });

@@ -163,20 +163,26 @@ class PodApi {
   #call(method: 'GET' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<string> {
     const { port, ca, token } = this.#cluster;
     const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
-    const headers = { authorization: `Bearer ${token}`, 'content-type': type };
+    const text = body === undefined ? '' : JSON.stringify(body);
+    // Node frames no body of a DELETE by itself.
+    const headers = {
+      authorization: `Bearer ${token}`,
+      'content-type': type,
+      'content-length': Buffer.byteLength(text),
+    };
     return new Promise((fulfil, reject) => {
       const call = request({ host: '127.0.0.1', port, ca, agent: this.#agent, method, path, headers }, (response) => {
-        let text = '';
-        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        let answer = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk));
         response.once('error', reject);
         response.once('end', () => {
           // What is gone already needs nothing more.
-          if (response.statusCode === 200 || response.statusCode === 404) fulfil(text);
-          else reject(new Error(`${method} ${path} answered ${response.statusCode}: ${text}`));
+          if (response.statusCode === 200 || response.statusCode === 404) fulfil(answer);
+          else reject(new Error(`${method} ${path} answered ${response.statusCode}: ${answer}`));
         });
       });
       call.once('error', reject);
-      call.end(body === undefined ? undefined : JSON.stringify(body));
+      call.end(text);
     });
   }
 }
