@@ -86,7 +86,7 @@ function echo(backend: string) {
 }
 
 /** RFC 6455, section 4.2.2: the answer proves that the server read the key. What follows is echoed without looking at frames. */
-function acceptUpgrade(request: IncomingMessage, socket: Duplex): void {
+export function acceptUpgrade(request: IncomingMessage, socket: Duplex): void {
   const key = request.headers['sec-websocket-key'];
   const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
   const lines = [

@@ -17,6 +17,8 @@ import { kubernetesBinaries } from './tools.ts';
 export interface KubeClusterOptions {
   /** Also start kube-controller-manager, for garbage collection, EndpointSlices of Services, namespaces' end and the like. */
   readonly controllerManager?: boolean;
+  /** The only controllers that it runs, by name; all that are on by default when left out. */
+  readonly controllers?: readonly string[];
   /** More flags for kube-apiserver, such as `--feature-gates=WatchList=false`; of a flag given twice, this one wins. */
   readonly apiServerFlags?: readonly string[];
 }
@@ -97,7 +99,7 @@ export async function startKubeCluster(options: KubeClusterOptions = {}): Promis
     await startEtcd();
     await startApiServer();
     if (options.controllerManager === true) {
-      await start('kube-controller-manager', binaries.controllerManager, controllerManagerFlags(place), () =>
+      await start('kube-controller-manager', binaries.controllerManager, controllerManagerFlags(place, options), () =>
         isOk({ port: managerPort, tls: {}, path: '/healthz' }),
       );
     }
@@ -213,7 +215,7 @@ function apiServerFlags(place: Place, options: KubeClusterOptions): readonly str
   ];
 }
 
-function controllerManagerFlags(place: Place): readonly string[] {
+function controllerManagerFlags(place: Place, { controllers = ['*'] }: KubeClusterOptions): readonly string[] {
   return [
     `--kubeconfig=${place.file('kubeconfig')}`,
     '--bind-address=127.0.0.1',
@@ -223,6 +225,7 @@ function controllerManagerFlags(place: Place): readonly string[] {
     `--root-ca-file=${place.file('ca.crt')}`,
     '--use-service-account-credentials=false',
     '--leader-elect=false',
+    `--controllers=${controllers.join(',')}`,
     '--v=0',
   ];
 }

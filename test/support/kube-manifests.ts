@@ -16,6 +16,11 @@ export function namespaceManifest(name: string): Manifest {
   return { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
 }
 
+/** A node that pods can be bound to. The real EndpointSlice controller leaves out the pods of nodes that it does not know. */
+export function nodeManifest(name: string): Manifest {
+  return { apiVersion: 'v1', kind: 'Node', metadata: { name } };
+}
+
 export function ingressClassManifest(name = 'sluice'): Manifest {
   const spec = { controller: 'sluice.dev/ingress-controller' };
   return of('networking.k8s.io/v1', 'IngressClass', { name }, { spec });
@@ -46,6 +51,49 @@ export function ingressManifest(namespace: string, name: string, { hosts, tls = 
 /** With the one port 80. */
 export function serviceManifest(namespace: string, name: string): Manifest {
   return of('v1', 'Service', { namespace, name }, { spec: { ports: [{ port: 80 }] } });
+}
+
+export interface ServicePortManifest {
+  readonly name: string;
+  readonly port: number;
+  readonly targetPort: number | string;
+}
+
+/** For the pods with that label `app`. */
+export function selectingServiceManifest(
+  namespace: string,
+  name: string,
+  app: string,
+  ports: readonly ServicePortManifest[],
+): Manifest {
+  return of('v1', 'Service', { namespace, name }, { spec: { selector: { app }, ports } });
+}
+
+export interface DeploymentManifestParts {
+  readonly replicas: number;
+  /** Another one is a rollout. */
+  readonly version: number;
+  /** The node that all pods are bound to. */
+  readonly nodeName: string;
+  /** Container ports, by name. */
+  readonly ports: Readonly<Record<string, number>>;
+}
+
+/** Its pods have its name as label `app`. A rollout makes a new pod before it ends an old one. */
+export function deploymentManifest(namespace: string, name: string, parts: DeploymentManifestParts): Manifest {
+  const { replicas, version, nodeName, ports } = parts;
+  const containerPorts = Object.entries(ports).map(([each, containerPort]) => ({ name: each, containerPort }));
+  return of('apps/v1', 'Deployment', { namespace, name }, {
+    spec: {
+      replicas,
+      selector: { matchLabels: { app: name } },
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+      template: {
+        metadata: { labels: { app: name }, annotations: { version: String(version) } },
+        spec: { nodeName, containers: [{ name: 'server', image: 'server', ports: containerPorts }] },
+      },
+    },
+  });
 }
 
 /** The one slice of a Service with the one port 80. */

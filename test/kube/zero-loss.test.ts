@@ -1,0 +1,371 @@
+/**
+ * What clients notice when everything underneath them changes, under constant load through a real Envoy: backends that roll (real
+ * Deployments, ReplicaSets and EndpointSlices), Services and paths that are switched, certificates that are renewed, control planes
+ * that are killed and rolled. Prints what was injected, and how many requests were sent and failed.
+ */
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { encode } from '../../src/proto/message.ts';
+import { typeUrl } from '../../src/proto/type-url.ts';
+import { certificate } from '../support/certificates.ts';
+import { type Load, type LoadReport, requestsPerSecond, underConstantLoad } from '../support/constant-load.ts';
+import { type Addresses, freeAddresses, responsesOf, startServe } from '../support/control-plane-process.ts';
+import { DiscoveryClient } from '../support/discovery-client.ts';
+import type { RunningEnvoy } from '../support/envoy.ts';
+import { eventually } from '../support/eventually.ts';
+import { httpRequest } from '../support/http-request.ts';
+import { joinEnvoy } from '../support/joined-envoy.ts';
+import { type KubeCluster, startKubeCluster } from '../support/kube-cluster.ts';
+import {
+  deploymentManifest,
+  ingressClassManifest,
+  ingressManifest,
+  type Manifest,
+  manifestText,
+  namespaceManifest,
+  nodeManifest,
+  selectingServiceManifest,
+  type ServicePortManifest,
+  tlsSecretManifest,
+} from '../support/kube-manifests.ts';
+import { type NodeAgent, nodeName, startNodeAgent } from '../support/node-agent.ts';
+import type { RunningProcess } from '../support/process.ts';
+import { startTcpForwarder, type TcpForwarder } from '../support/tcp-forwarder.ts';
+import { describeWithKubernetesAndEnvoy } from '../support/tools.ts';
+
+const patience = { within: 30_000 };
+const namespace = 'shop';
+const host = 'shop.test';
+const ports = { http: 8080, other: 9090 };
+const toHttp: ServicePortManifest = { name: 'http', port: 80, targetPort: 'http' };
+
+/** For how long a pod serves on after it was told to end: as a preStop hook that sleeps for a second. */
+const lingerMs = 1_000;
+
+describeWithKubernetesAndEnvoy('clients of a cluster in which everything changes', () => {
+  const table: string[] = [];
+  const versions = new Map<string, number>();
+  let cluster: KubeCluster;
+  let agent: NodeAgent;
+  let first: Replica;
+  let second: Replica;
+  /** The Service of the control planes. */
+  let controlPlanes: TcpForwarder;
+  let envoy: RunningEnvoy;
+  let pair = certificate({ names: [host] });
+
+  beforeAll(async () => {
+    cluster = await startKubeCluster({
+      controllerManager: true,
+      controllers: ['deployment-controller', 'replicaset-controller', 'endpointslice-controller'],
+    });
+    agent = await startNodeAgent({ cluster, addresses: { first: 20, last: 250 }, lingerMs });
+    const listen = await freeAddresses();
+    await apply(
+      ingressClassManifest(),
+      namespaceManifest(namespace),
+      nodeManifest(nodeName),
+      tlsSecretManifest(namespace, 'shop', pair),
+      ...['blue', 'green'].map((name) => deployment(name, 3)),
+      ...['blue', 'green'].map((name) => selectingServiceManifest(namespace, name, name, [toHttp])),
+      service('blue', toHttp),
+      pathTo('web'),
+    );
+    [first, second] = await Promise.all([Replica.start(cluster, listen), Replica.start(cluster, listen)]);
+    controlPlanes = await startTcpForwarder(first.xdsPort, second.xdsPort);
+    await rolledOut('blue');
+    await rolledOut('green');
+    envoy = await joinEnvoy({ xdsPort: controlPlanes.port });
+    const { httpPort: port } = listen;
+    await eventually(async () => expect((await httpRequest({ port, host })).status).toBe(200), patience);
+  }, 120_000);
+
+  afterAll(async () => {
+    process.stdout.write(`\n${[`at ${requestsPerSecond} requests a second:`, ...table].join('\n')}\n\n`);
+    await envoy?.stop();
+    await controlPlanes?.close();
+    await Promise.all([first?.stop(), second?.stop()]);
+    await agent?.stop();
+    await cluster?.stop();
+  }, 60_000);
+
+  async function apply(...items: readonly Manifest[]): Promise<void> {
+    await cluster.kubectl(['apply', '-f', '-'], manifestText(...items));
+  }
+
+  /** Always with the version that was rolled out last. */
+  function deployment(name: string, replicas: number): Manifest {
+    return deploymentManifest(namespace, name, { replicas, version: versions.get(name) ?? 1, nodeName, ports });
+  }
+
+  /** The Service that the Ingress names first. */
+  function service(app: string, ...servicePorts: readonly ServicePortManifest[]): Manifest {
+    return selectingServiceManifest(namespace, 'web', app, servicePorts);
+  }
+
+  function pathTo(name: string): Manifest {
+    return ingressManifest(namespace, 'shop', { hosts: { [host]: `${name}:80` }, tls: { [host]: 'shop' } });
+  }
+
+  /** Until all new pods are ready and all old ones are gone. */
+  async function rolledOut(name: string): Promise<void> {
+    await cluster.kubectl(['rollout', 'status', `deployment/${name}`, '-n', namespace, '--timeout=60s']);
+    await eventually(() => expect(agent.isSettled()).toBe(true), patience);
+  }
+
+  async function roll(name: string): Promise<void> {
+    versions.set(name, (versions.get(name) ?? 1) + 1);
+    await apply(deployment(name, 3));
+    await rolledOut(name);
+  }
+
+  async function scale(name: string, replicas: number): Promise<void> {
+    await apply(deployment(name, replicas));
+    await rolledOut(name);
+  }
+
+  async function losesNothing(
+    injected: string,
+    meanwhile: (load: Load) => Promise<void>,
+    target = first.listen,
+  ): Promise<LoadReport> {
+    const started = agent.started();
+    const report = await underConstantLoad({ ...target, host, webSockets: 4 }, meanwhile);
+    const { requests, failures, messages, broken } = report;
+    const pods = agent.started() - started;
+    const cells = [
+      injected.padEnd(64),
+      `${String(requests).padStart(6)} requests`,
+      `${failures.length} failed`,
+      `${String(messages).padStart(4)} WebSocket messages`,
+      `${broken.length} broken`,
+      `${String(pods).padStart(2)} pods started`,
+    ];
+    table.push(cells.join('  '));
+    expect(failures).toEqual([]);
+    expect(broken).toEqual([]);
+    return report;
+  }
+
+  it('lose nothing while a Deployment rolls', async () => {
+    await losesNothing('Deployment rolled out twice, 3 pods each', async ({ more }) => {
+      await roll('blue');
+      await roll('blue');
+      await more(100);
+    });
+  }, 60_000);
+
+  it('lose nothing while a Deployment is scaled down to one pod and up again', async () => {
+    await losesNothing('Deployment scaled from 3 to 1 to 3', async ({ more }) => {
+      await scale('blue', 1);
+      await more(50);
+      await scale('blue', 3);
+      await more(50);
+    });
+  }, 60_000);
+
+  it('lose nothing when pods are deleted, even the only one', async () => {
+    await losesNothing('a pod deleted; then the only pod', async ({ more }) => {
+      const [victim = ''] = agent.running().filter((name) => name.startsWith('blue'));
+      await cluster.kubectl(['delete', 'pod', victim, '-n', namespace, '--wait=false']);
+      await rolledOut('blue');
+      await scale('blue', 1);
+      const [only = ''] = agent.running().filter((name) => name.startsWith('blue'));
+      await cluster.kubectl(['delete', 'pod', only, '-n', namespace, '--wait=false']);
+      await rolledOut('blue');
+      await more(50);
+      await scale('blue', 3);
+    });
+  }, 60_000);
+
+  it('lose nothing when a Service selects another Deployment', async () => {
+    await losesNothing('selector of the Service switched, there and back', async ({ answeredBy }) => {
+      for (const app of ['green', 'blue', 'green', 'blue']) {
+        // oxlint-disable-next-line no-await-in-loop -- one switch after the other
+        await apply(service(app, toHttp));
+        // oxlint-disable-next-line no-await-in-loop -- as above
+        await answeredBy(app);
+      }
+    });
+  }, 60_000);
+
+  it('lose nothing when a path goes to another Service, which no Envoy knew', async () => {
+    await losesNothing('path switched to another Service, there and back', async ({ answeredBy }) => {
+      for (const name of ['green', 'blue', 'green', 'blue']) {
+        // oxlint-disable-next-line no-await-in-loop -- one switch after the other
+        await apply(pathTo(name));
+        // oxlint-disable-next-line no-await-in-loop -- as above
+        await answeredBy(name);
+      }
+      await apply(pathTo('web'));
+      await eventually(async () => expect(await envoy.admin('/clusters')).toContain(`${namespace}/web/80::`), patience);
+    });
+  }, 60_000);
+
+  it('lose nothing when a port of the Service is renamed or leads to another port of the pods', async () => {
+    await losesNothing('port of the Service renamed; targetPort changed', async ({ more }) => {
+      for (const port of [
+        { name: 'renamed', port: 80, targetPort: 8080 },
+        { name: 'renamed', port: 80, targetPort: 9090 },
+        { name: 'again', port: 80, targetPort: 'other' },
+        toHttp,
+      ]) {
+        // oxlint-disable-next-line no-await-in-loop -- one change after the other
+        await apply(service('blue', port));
+        const target = typeof port.targetPort === 'number' ? port.targetPort : port.targetPort === 'http' ? 8080 : 9090;
+        // oxlint-disable-next-line no-await-in-loop -- as above
+        await eventually(async () => {
+          expect(await endpointsOf('web')).toContain(`:${target}`);
+          expect(await endpointsOf('web')).not.toContain(`:${target === 8080 ? 9090 : 8080}`);
+        }, patience);
+        // oxlint-disable-next-line no-await-in-loop -- as above
+        await more(30);
+      }
+    });
+  }, 60_000);
+
+  /** What Envoy has. */
+  async function endpointsOf(name: string): Promise<string> {
+    const lines = (await envoy.admin('/clusters')).split('\n');
+    return lines.filter((line) => line.startsWith(`${namespace}/${name}/`) && line.includes('::hostname::')).join('\n');
+  }
+
+  it('lose nothing when certificates are renewed', async () => {
+    await losesNothing('certificate renewed 5 times', async ({ more }) => {
+      for (let renewal = 0; renewal < 5; renewal += 1) {
+        pair = certificate({ names: [host] });
+        // oxlint-disable-next-line no-await-in-loop -- one renewal after the other
+        await apply(tlsSecretManifest(namespace, 'shop', pair));
+        // oxlint-disable-next-line no-await-in-loop -- as above
+        await more(60);
+      }
+    });
+  }, 60_000);
+
+  it('are served by control planes that agree to the byte', async () => {
+    const [one, other] = await Promise.all([resourcesOf(first), resourcesOf(second)]);
+    expect(one.size).toBeGreaterThan(8);
+    expect([...one]).toEqual([...other]);
+    const digest = createHash('sha256').update(JSON.stringify([...one])).digest('hex').slice(0, 16);
+    table.push(`two control planes: ${one.size} resources each, all equal (${digest})`);
+  }, 60_000);
+
+  it('lose nothing when the control plane is killed; the other one sends their Envoy nothing', async () => {
+    await losesNothing('control plane killed (-9), the Envoy moves to the other', async ({ more }) => {
+      const before = responsesOf(second.process).length;
+      await first.kill();
+      await eventually(() => expect(second.streams()).toBeGreaterThan(0), patience);
+      await more(200);
+      const sent = responsesOf(second.process).slice(before);
+      table.push(`  responses to the Envoy that moved: ${sent.length}`);
+      expect(sent).toEqual([]);
+      await first.restart();
+    });
+  }, 60_000);
+
+  it('lose nothing while the control planes and a Deployment roll', async () => {
+    await losesNothing('control planes rolled one by one while a Deployment rolls', async ({ more }) => {
+      const rolling = roll('blue');
+      for (const replica of [second, first]) {
+        // oxlint-disable-next-line no-await-in-loop -- one after the other
+        await replica.roll();
+        // oxlint-disable-next-line no-await-in-loop -- as above
+        await more(50);
+      }
+      await rolling;
+    });
+  }, 60_000);
+
+  it('lose nothing when all control planes are killed and much has changed when they are back', async () => {
+    await losesNothing('all control planes killed (-9); path, scale and certificate changed', async (load) => {
+      await Promise.all([first.kill(), second.kill()]);
+      pair = certificate({ names: [host] });
+      await apply(tlsSecretManifest(namespace, 'shop', pair), pathTo('green'), deployment('blue', 4));
+      await rolledOut('blue');
+      await load.more(100);
+      await Promise.all([first.restart(), second.restart()]);
+      await load.answeredBy('green');
+      await apply(pathTo('web'), deployment('blue', 3));
+      await load.answeredBy('blue');
+      await rolledOut('blue');
+    });
+  }, 60_000);
+});
+
+/** A control plane of the test's cluster. */
+class Replica {
+  readonly listen: Addresses;
+  readonly #cluster: KubeCluster;
+  readonly #addresses: Addresses;
+  #process: RunningProcess;
+
+  private constructor(cluster: KubeCluster, addresses: Addresses, process: RunningProcess) {
+    this.#cluster = cluster;
+    this.#addresses = addresses;
+    this.listen = addresses;
+    this.#process = process;
+  }
+
+  /** @param listen where its Envoys listen: replicas must agree */
+  static async start(cluster: KubeCluster, { httpPort, httpsPort }: Addresses): Promise<Replica> {
+    const addresses = { ...(await freeAddresses()), httpPort, httpsPort };
+    return new Replica(cluster, addresses, await servePublished(cluster, addresses));
+  }
+
+  get process(): RunningProcess {
+    return this.#process;
+  }
+
+  get xdsPort(): number {
+    return Number(this.#addresses.xds.split(':')[1]);
+  }
+
+  /** xDS streams opened so far. */
+  streams(): number {
+    return this.#process.stderr().split('xDS stream opened').length - 1;
+  }
+
+  async kill(): Promise<void> {
+    this.#process.signal('SIGKILL');
+    await this.#process.exited;
+  }
+
+  async restart(): Promise<void> {
+    this.#process = await servePublished(this.#cluster, this.#addresses);
+  }
+
+  async roll(): Promise<void> {
+    await this.#process.stop();
+    await this.restart();
+  }
+
+  async stop(): Promise<void> {
+    await this.#process.stop();
+  }
+}
+
+async function servePublished(cluster: KubeCluster, addresses: Addresses): Promise<RunningProcess> {
+  const sluice = await startServe(cluster.kubeconfig, addresses);
+  await sluice.waitForOutput(/"msg":"published"/, patience);
+  return sluice;
+}
+
+/** Every resource that a control plane serves, by type and name: the hash of its bytes, and its version. */
+async function resourcesOf(replica: Replica): Promise<ReadonlyMap<string, string>> {
+  const client = new DiscoveryClient(replica.xdsPort);
+  const stream = client.delta();
+  const found = new Map<string, string>();
+  for (const type of Object.values(typeUrl)) {
+    stream.send({ type_url: type, resource_names_subscribe: ['*'] });
+    // oxlint-disable-next-line no-await-in-loop -- one type after the other
+    const response = await stream.next();
+    for (const { name = '', version = '', resource } of response.resources ?? []) {
+      if (resource === undefined) throw new Error(`${name} came without its content`);
+      const bytes = encode('google.protobuf.Any', resource);
+      found.set(`${type} ${name}`, `${version} ${createHash('sha256').update(bytes).digest('hex')}`);
+    }
+  }
+  stream.cancel();
+  client.close();
+  return new Map([...found].toSorted());
+}

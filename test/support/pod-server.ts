@@ -1,0 +1,74 @@
+/** What runs in a pod of the tests: an HTTP server that answers with its name and ends as a well-written one does. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
+import { acceptUpgrade } from './backend.ts';
+
+export interface PodServerOptions {
+  readonly name: string;
+  readonly address: string;
+  readonly ports: readonly number[];
+}
+
+export interface PodServer {
+  readonly name: string;
+  /**
+   * Listens no longer, says goodbye on WebSockets (`goodbye`), answers what it has been asked, and closes each connection after
+   * the last answer. Fulfilled when all are closed.
+   */
+  stop(): Promise<void>;
+  /** Breaks everything at once, as a crash does. */
+  crash(): void;
+}
+
+/** The last bytes of a WebSocket whose pod ends; one that closes without them was closed by somebody else. */
+export const goodbye = 'the pod ends';
+
+/** A request to this path is answered after `slowMs`. */
+export const slowPath = '/slow';
+const slowMs = 800;
+
+/** Every answer has the name of the pod in `x-pod`; upgrades are accepted, and their bytes come back. */
+export async function startPodServer({ name, address, ports }: PodServerOptions): Promise<PodServer> {
+  const upgraded = new Set<Duplex>();
+  let isStopping = false;
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    request.resume();
+    request.once('end', () => {
+      void pause(request.url === slowPath ? slowMs : 0).then(() => {
+        response.writeHead(200, { 'x-pod': name, ...(isStopping && { connection: 'close' }) }).end(name);
+      });
+    });
+  };
+  const upgrade = (request: IncomingMessage, socket: Duplex): void => {
+    upgraded.add(socket);
+    socket.once('close', () => upgraded.delete(socket));
+    acceptUpgrade(request, socket);
+  };
+  const servers = await Promise.all(ports.map((port) => listen(address, port)));
+  for (const server of servers) server.on('request', answer).on('upgrade', upgrade);
+  return {
+    name,
+    async stop() {
+      isStopping = true;
+      const closed = servers.map((server) => new Promise<void>((fulfil) => server.close(() => fulfil())));
+      for (const socket of upgraded) socket.end(goodbye);
+      await Promise.all(closed);
+    },
+    crash() {
+      for (const server of servers) {
+        server.close();
+        server.closeAllConnections();
+      }
+      for (const socket of upgraded) socket.destroy();
+    },
+  };
+}
+
+function listen(address: string, port: number): Promise<Server> {
+  return new Promise((fulfil, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(port, address, () => fulfil(server));
+  });
+}
