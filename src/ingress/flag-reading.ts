@@ -33,10 +33,15 @@ export function flagReading({ backendService, certificate }: FlagDefaults): Ingr
       },
       origin: { object, field: '--default-backend-service' },
     },
-    certificate: certificate && {
-      secret: `${certificate.namespace}/${certificate.name}`,
-      origin: { object, field: '--default-ssl-certificate' },
-    },
+    certificates:
+      certificate === undefined
+        ? []
+        : [
+            {
+              secret: `${certificate.namespace}/${certificate.name}`,
+              origin: { object, field: '--default-ssl-certificate' },
+            },
+          ],
   };
   return { object, creationTimestamp: youngest, hosts: new Map([[anyHost, host]]), problems: [] };
 }

@@ -93,20 +93,20 @@ function httpListenerTable(graph: Graph, listen: ListenAddress): ResourceTable {
   return { typeUrl: typeUrl.listener, table, nameOf: sameName };
 }
 
-/** One listener for all certificates, so it is made anew whenever one comes or goes; a renewed one leaves it alone. */
+/** One listener for all certificates, so it is sent anew whenever one comes or goes; a renewed one leaves it alone. */
 function httpsListenerTable(graph: Graph, routing: RoutingTables, listen: ListenAddress): ResourceTable {
   const usable = graph.derive('usable certificates', routing.certificates, (_key, { certificate }) =>
     certificate === undefined ? undefined : true,
   );
   const claims = graph.derive('hosts with certificates', routing.hosts, (_name, { host }, look) =>
-    servedCertificate(host, look, usable),
+    servedCertificates(host, look, usable),
   );
   const all = graph.group('all hosts with certificates', claims, () => ['https']);
   const table = graph.derive(
     'Listener https',
     all,
     (name, hosts, look) => {
-      const secrets = new Map(hosts.map((host) => [host, look(claims, host) ?? '']));
+      const secrets = new Map(hosts.map((host) => [host, look(claims, host) ?? []]));
       const listener = translateHttpsListener(listen, secrets);
       return listener && listenerResource(name, listener);
     },
@@ -115,9 +115,10 @@ function httpsListenerTable(graph: Graph, routing: RoutingTables, listen: Listen
   return { typeUrl: typeUrl.listener, table, nameOf: sameName };
 }
 
-/** The Secret that a host is served with; undefined when it has none, or none that can be used. */
-function servedCertificate(host: Host, look: Look, usable: Table<true>): string | undefined {
-  return host.certificate !== undefined && look(usable, host.certificate) === true ? host.certificate : undefined;
+/** The Secrets that a host is served with; undefined when it has none, or none that can be used. */
+function servedCertificates(host: Host, look: Look, usable: Table<true>): readonly string[] | undefined {
+  const served = host.certificates.filter((secret) => look(usable, secret) === true);
+  return served.length === 0 ? undefined : served;
 }
 
 function listenerResource(name: string, listener: ReturnType<typeof translateHttpListener>): Resource {
@@ -166,8 +167,9 @@ function virtualHostTable(graph: Graph, { hosts }: RoutingTables, routes: RouteC
 
 /** Whether a TLS client that asks for this host is shown a certificate, its own or that of a host which covers it. */
 function isReachableOverTls(host: Host, look: Look, hosts: Table<MergedHost>): boolean {
-  if (host.name === anyHost || host.certificate !== undefined) return true;
+  const hasCertificate = (name: string): boolean => (look(hosts, name)?.host.certificates.length ?? 0) > 0;
+  if (host.name === anyHost || host.certificates.length > 0) return true;
   const wildcard = wildcardOf(host.name);
-  if (wildcard !== undefined && look(hosts, wildcard)?.host.certificate !== undefined) return true;
-  return look(hosts, anyHost)?.host.certificate !== undefined;
+  if (wildcard !== undefined && hasCertificate(wildcard)) return true;
+  return hasCertificate(anyHost);
 }

@@ -12,7 +12,7 @@ import type { FlagDefaults } from '../ingress/flag-reading.ts';
 import { mergeHost } from '../ingress/host-merge.ts';
 import type { MergedHost } from '../ingress/host-merge.ts';
 import { readIngress } from '../ingress/ingress-reading.ts';
-import type { IngressReading } from '../ingress/ingress-reading.ts';
+import type { HostReading, IngressReading } from '../ingress/ingress-reading.ts';
 import { backendName } from '../model/backend.ts';
 import type { Backend } from '../model/backend.ts';
 import type { Origin, Route } from '../model/host.ts';
@@ -125,9 +125,7 @@ function certificateTable(
   hosts: Table<MergedHost>,
   readings: Table<IngressReading>,
 ): Table<CheckedCertificate> {
-  const hostsOfSecret = graph.group('hosts by Secret', hosts, ({ host }) =>
-    host.certificate === undefined ? [] : [host.certificate],
-  );
+  const hostsOfSecret = graph.group('hosts by Secret', hosts, ({ host }) => host.certificates);
   const claimants = graph.group('readings by Secret', readings, ({ hosts: own }) => secretsOf(own.values()));
   return graph.derive('certificates', hostsOfSecret, (key, _hosts, look) =>
     checkCertificate(key, look(objects.Secret, key), claimOrigins(look, claimants, readings, key)),
@@ -141,11 +139,12 @@ function claimOrigins(
   secret: string,
 ): readonly Origin[] {
   const own = (look(claimants, secret) ?? []).flatMap((key) => [...(look(readings, key)?.hosts.values() ?? [])]);
-  return distinct(own.flatMap(({ certificate }) => (certificate?.secret === secret ? certificate.origin : [])));
+  const claims = own.flatMap(({ certificates }) => certificates).filter((claim) => claim.secret === secret);
+  return distinct(claims.map(({ origin }) => origin));
 }
 
-function secretsOf(hosts: Iterable<{ readonly certificate: { readonly secret: string } | undefined }>) {
-  return Array.from(hosts, ({ certificate }) => certificate?.secret).filter((secret) => secret !== undefined);
+function secretsOf(hosts: Iterable<HostReading>): readonly string[] {
+  return [...hosts].flatMap(({ certificates }) => certificates.map(({ secret }) => secret));
 }
 
 function routesByBackend(routes: readonly Route[]): ReadonlyMap<string, readonly Route[]> {

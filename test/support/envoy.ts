@@ -15,6 +15,8 @@ export interface EnvoyOptions {
   readonly componentLogLevel?: string;
   /** Worker threads; 1 when left out. */
   readonly concurrency?: number;
+  /** For how long what is drained may stay open; Envoy's 600 s when left out. */
+  readonly drainSeconds?: number;
   /** Set to false to get an Envoy that is still waiting for its configuration; `ready()` waits for the rest. */
   readonly waitUntilReady?: boolean;
 }
@@ -111,6 +113,7 @@ function argumentsOf(options: EnvoyOptions, bootstrapFile: string, adminFile: st
     'admin-address-path': adminFile,
     concurrency: String(options.concurrency ?? 1),
     'log-level': options.logLevel ?? 'warning',
+    ...(options.drainSeconds !== undefined && { 'drain-time-s': String(options.drainSeconds) }),
     ...(options.componentLogLevel !== undefined && { 'component-log-level': options.componentLogLevel }),
   };
   return ['--disable-hot-restart', ...Object.entries(values).flatMap(([name, value]) => [`--${name}`, value])];
