@@ -238,7 +238,7 @@ const expected = {
   realm: ['route realm', 'filter realm'],
   overrides: [{ compressor_library: { name: 'own-library' } }],
   path_override: ['/own-path'],
-  retry_policy: [{ retry_on: 'own-reason' }, { num_retries: 7 }],
+  retry_policy: [{ num_retries: 7 }, { retry_on: 'own-reason' }],
   check_settings: [{ http_service: { server_uri: { uri: 'http://own-service' }, path_prefix: '/own-prefix' } }],
   rate_limits: [[{ actions: [{ generic_key: { descriptor_value: 'own-descriptor' } }] }]],
   max_dynamic_descriptors: [77],
