@@ -35,12 +35,17 @@ export function flagReading({ backendService, certificate }: FlagDefaults): Ingr
   const unknown: HostReading = {
     routes: [],
     fallback,
-    certificate: certificate && {
-      secret: `${certificate.namespace}/${certificate.name}`,
-      origin: { object, field: '--default-ssl-certificate' },
-    },
+    certificates:
+      certificate === undefined
+        ? []
+        : [
+            {
+              secret: `${certificate.namespace}/${certificate.name}`,
+              origin: { object, field: '--default-ssl-certificate' },
+            },
+          ],
   };
-  const known: HostReading = { routes: [], fallback, certificate: undefined };
+  const known: HostReading = { routes: [], fallback, certificates: [] };
   const hosts = new Map([[anyHost, unknown], ...(fallback === undefined ? [] : [[knownHosts, known] as const])]);
   return { object, creationTimestamp: youngest, hosts, problems: [] };
 }

@@ -24,15 +24,16 @@ export function mergeHost(name: string, readings: readonly IngressReading[]): Me
     parts.flatMap((part) => part.fallback ?? []),
     problems,
   );
-  const claims = parts.flatMap((part) => part.certificate ?? []);
+  const claims = parts.map((part) => part.certificates).filter((each) => each.length > 0);
   // The certificate for all hosts that have none is the operator's to choose, where there is a flag.
-  const claim = mergeClaims(name, [...claims.filter(isFlag), ...claims.filter((each) => !isFlag(each))], problems);
+  const ranked = [...claims.filter((each) => each.some(isFlag)), ...claims.filter((each) => !each.some(isFlag))];
+  const certificates = mergeClaims(name, ranked, problems);
   const hasRoot = routes.some((route) => route.match.kind === 'prefix' && route.match.path === '');
   return {
     host: {
       name,
       routes: fallback === undefined || hasRoot ? routes : [...routes, fallback],
-      certificate: claim?.secret,
+      certificates,
     },
     problems,
   };
@@ -74,20 +75,21 @@ function mergeFallbacks(fallbacks: readonly Route[], problems: Problem[]): Route
   return winner;
 }
 
+/** The Secrets that the first names are shown together; another that names others as well is told. */
 function mergeClaims(
   host: string,
-  claims: readonly CertificateClaim[],
+  [winner = [], ...others]: readonly (readonly CertificateClaim[])[],
   problems: Problem[],
-): CertificateClaim | undefined {
-  const [winner, ...others] = claims;
-  for (const loser of others) {
-    if (winner === undefined || loser.secret === winner.secret) continue;
-    const message = `host "${host}" is served with Secret ${winner.secret}, which ${describeOrigin(winner.origin)} names`;
+): readonly string[] {
+  const served = winner.map(({ secret }) => secret);
+  for (const loser of others.flat()) {
+    if (served.includes(loser.secret)) continue;
+    const message = `host "${host}" is served with Secret ${served.join(' and ')}, which ${describeOrigin(winner[0]?.origin)} names`;
     problems.push(
       conflict('CertificateConflict', loser.origin, message, 'name the same Secret for the host everywhere'),
     );
   }
-  return winner;
+  return served;
 }
 
 function conflict(reason: ProblemReason, origin: Origin, message: string, fix: string): Problem {

@@ -22,7 +22,8 @@ export interface HostReading {
   readonly routes: readonly Route[];
   /** Serves what no path of any Ingress on this host matches. */
   readonly fallback: Route | undefined;
-  readonly certificate: CertificateClaim | undefined;
+  /** In the order in which they are written, each Secret once. */
+  readonly certificates: readonly CertificateClaim[];
 }
 
 export interface CertificateClaim {
@@ -43,7 +44,7 @@ export function readIngress(ingress: Ingress): IngressReading {
 interface HostDraft {
   readonly routes: Route[];
   fallback: Route | undefined;
-  certificate: CertificateClaim | undefined;
+  readonly certificates: CertificateClaim[];
 }
 
 class Reader {
@@ -107,7 +108,10 @@ class Reader {
     };
     const named = entry.hosts.flatMap((host, index) => this.#readHostName(host, `${field}.hosts[${index}]`) ?? []);
     const hosts = entry.hosts.length === 0 ? this.#hosts.keys() : named;
-    for (const host of hosts) this.#host(host).certificate ??= claim;
+    for (const host of hosts) {
+      const { certificates } = this.#host(host);
+      if (certificates.every(({ secret }) => secret !== claim.secret)) certificates.push(claim);
+    }
   }
 
   #readHostName(text: string, field: string): string | undefined {
@@ -135,7 +139,7 @@ class Reader {
   #host(name: string): HostDraft {
     const existing = this.#hosts.get(name);
     if (existing !== undefined) return existing;
-    const draft: HostDraft = { routes: [], fallback: undefined, certificate: undefined };
+    const draft: HostDraft = { routes: [], fallback: undefined, certificates: [] };
     this.#hosts.set(name, draft);
     return draft;
   }

@@ -7,8 +7,11 @@ export interface Host {
   readonly name: string;
   /** In order of precedence: the first that matches a request decides. */
   readonly routes: readonly Route[];
-  /** Key (`namespace/name`) of the Secret with the certificate that TLS clients asking for this host are shown. */
-  readonly certificate: string | undefined;
+  /**
+   * Keys (`namespace/name`) of the Secrets with the certificates that TLS clients asking for this host are shown. Several
+   * are for clients of different abilities, such as an RSA and an ECDSA one.
+   */
+  readonly certificates: readonly string[];
 }
 
 export interface Route {

@@ -5,6 +5,7 @@ import type { AnyMessage, MessageTypes } from '../proto/message.ts';
 import { adsConfigSource } from './config-source.ts';
 
 type Cluster = MessageTypes['envoy.config.cluster.v3.Cluster'];
+type RetryPolicy = MessageTypes['envoy.config.route.v3.RetryPolicy'];
 
 /** Envoy's default of 1,024 would refuse requests that nginx, which has no such limit, serves. */
 const unlimited = 1_000_000;
@@ -46,11 +47,10 @@ function discovery(name: string, { external }: Transport): Cluster {
 }
 
 function protocolOptions({ protocol, external }: Transport): Cluster {
+  const http = isHttp2(protocol) ? http2 : http1;
   const isTls = protocol === 'http1-tls' || protocol === 'http2-tls';
   return {
-    ...(isHttp2(protocol) && {
-      typed_extension_protocol_options: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': http2 },
-    }),
+    typed_extension_protocol_options: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': http },
     ...(isTls && {
       transport_socket: { name: 'envoy.transport_sockets.tls', typed_config: tls(protocol, external?.host) },
     }),
@@ -61,8 +61,30 @@ function isHttp2(protocol: BackendProtocol): boolean {
   return protocol === 'http2' || protocol === 'http2-tls';
 }
 
+/**
+ * Only what has not reached a backend is tried again, on another endpoint, so that it is safe for every method. It stands
+ * here and not with the virtual hosts because an Envoy reads all of these anew when one of them changes (docs/performance.md).
+ */
+const retryPolicy: RetryPolicy = {
+  retry_on: 'connect-failure,refused-stream,reset-before-request',
+  num_retries: 2,
+  retry_host_predicate: [
+    {
+      name: 'envoy.retry_host_predicates.previous_hosts',
+      typed_config: any('envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate', {}),
+    },
+  ],
+  host_selection_retry_max_attempts: 3,
+};
+
+const http1: AnyMessage = any('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', {
+  explicit_http_config: { http_protocol_options: {} },
+  retry_policy: retryPolicy,
+});
+
 const http2: AnyMessage = any('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', {
   explicit_http_config: { http2_protocol_options: {} },
+  retry_policy: retryPolicy,
 });
 
 /** Encrypted, but without a proof of who answers, since nothing in a Service says who may (as in ingress-nginx). */

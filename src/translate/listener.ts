@@ -1,4 +1,4 @@
-/** The listeners: one for plain HTTP, and one for TLS with a filter chain for each certificate. */
+/** The listeners: one for plain HTTP, and one for TLS with a filter chain for each Secret. */
 import { anyHost } from '../model/host.ts';
 import { any } from '../proto/message.ts';
 import type { AnyMessage, MessageTypes } from '../proto/message.ts';
@@ -7,6 +7,8 @@ import { forgetClaims } from './forwarded-headers.ts';
 import type { RouteConfigurationName } from './route-configuration.ts';
 
 type Listener = MessageTypes['envoy.config.listener.v3.Listener'];
+type Matcher = MessageTypes['xds.type.matcher.v3.Matcher'];
+type OnMatch = MessageTypes['xds.type.matcher.v3.Matcher.OnMatch'];
 type FilterChain = MessageTypes['envoy.config.listener.v3.FilterChain'];
 type ListenerFilter = MessageTypes['envoy.config.listener.v3.ListenerFilter'];
 type Filter = MessageTypes['envoy.config.listener.v3.Filter'];
@@ -31,24 +33,26 @@ export function translateHttpListener(listen: ListenAddress): Listener {
 }
 
 /**
- * @param hosts for each host with a certificate of its own the name of its Secret; `*` is for clients that name no other
- *   of them. Hosts with the same Secret share a filter chain, whose name is the Secret's, so that Envoy changes one chain
- *   in place and leaves the connections of all others alone.
+ * @param hosts for each host with certificates of its own the names of their Secrets; `*` is for clients that name no other
+ *   of them. Hosts with the same Secrets share a filter chain. Which host goes to which chain stands in the matcher, outside
+ *   of the chains, because Envoy drains the connections of a chain that changes, and of no other (docs/tls.md). For the
+ *   same reason there is no default filter chain: an update to or from a listener with that alone would drain everybody.
  * @returns undefined when there is no host to serve.
  */
 export function translateHttpsListener(
   listen: ListenAddress,
-  hosts: ReadonlyMap<string, string>,
+  hosts: ReadonlyMap<string, readonly string[]>,
 ): Listener | undefined {
   if (hosts.size === 0) return undefined;
-  const serverNames = new Map<string, string[]>();
+  const chains = new Map<string, Chain>();
   for (const host of [...hosts.keys()].toSorted()) {
-    const secret = hosts.get(host);
-    if (secret === undefined || host === anyHost) continue;
-    serverNames.set(secret, [...(serverNames.get(secret) ?? []), host]);
+    const secrets = hosts.get(host) ?? [];
+    const name = secrets.join(',');
+    const chain = chains.get(name) ?? { name, secrets, hosts: [] };
+    chains.set(name, chain);
+    chain.hosts.push(host);
   }
-  const secrets = [...serverNames.keys()].toSorted();
-  const fallback = hosts.get(anyHost);
+  const sorted = [...chains.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
   return {
     ...listener('https', listen.address, listen.httpsPort),
     listener_filters: [
@@ -58,12 +62,41 @@ export function translateHttpsListener(
         typed_config: any('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', {}),
       },
     ],
-    filter_chains: secrets.map((secret) => ({
-      ...tlsFilterChain(secret, secret, listen),
-      filter_chain_match: { server_names: serverNames.get(secret) ?? [] },
-    })),
-    ...(fallback === undefined ? {} : { default_filter_chain: tlsFilterChain('default', fallback, listen) }),
+    filter_chains: sorted.map((chain) => tlsFilterChain(chain, listen)),
+    filter_chain_matcher: chainMatcher(sorted),
   };
+}
+
+/** A filter chain, and the hosts that are sent to it. */
+interface Chain {
+  readonly name: string;
+  readonly secrets: readonly string[];
+  readonly hosts: string[];
+}
+
+/** By server name: an exact host, then the longest wildcard above it, then `*`; Envoy closes a connection without a match. */
+function chainMatcher(chains: readonly Chain[]): Matcher {
+  const named = chains
+    .map(({ name, hosts }) => ({ domains: hosts.filter((host) => host !== anyHost), on_match: goTo(name) }))
+    .filter(({ domains }) => domains.length > 0);
+  const fallback = chains.find(({ hosts }) => hosts.includes(anyHost));
+  const domains = any('xds.type.matcher.v3.ServerNameMatcher', { domain_matchers: named });
+  return {
+    ...(named.length > 0 && {
+      matcher_tree: { input: serverName, custom_match: { name: 'domains', typed_config: domains } },
+    }),
+    ...(fallback && { on_no_match: goTo(fallback.name) }),
+  };
+}
+
+const serverName = {
+  name: 'server name',
+  typed_config: any('envoy.extensions.matching.common_inputs.network.v3.ServerNameInput', {}),
+};
+
+/** Envoy takes the value, and not the name, for the filter chain's name. */
+function goTo(chain: string): OnMatch {
+  return { action: { name: 'filter chain', typed_config: any('google.protobuf.StringValue', chain) } };
 }
 
 function listener(name: string, address: string, port: number): Listener {
@@ -74,11 +107,11 @@ function listener(name: string, address: string, port: number): Listener {
   };
 }
 
-function tlsFilterChain(name: string, secret: string, listen: ListenAddress): FilterChain {
+function tlsFilterChain({ name, secrets }: Chain, listen: ListenAddress): FilterChain {
   const context: AnyMessage = any('envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext', {
     common_tls_context: {
       tls_params: { tls_minimum_protocol_version: 'TLSv1_2' },
-      tls_certificate_sds_secret_configs: [{ name: secret, sds_config: adsConfigSource }],
+      tls_certificate_sds_secret_configs: secrets.map((secret) => ({ name: secret, sds_config: adsConfigSource })),
       alpn_protocols: ['h2', 'http/1.1'],
     },
   });

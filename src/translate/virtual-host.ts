@@ -1,14 +1,12 @@
 /** A host of the model as Envoy VirtualHosts: one resource for each RouteConfiguration that serves it. */
 import { backendName } from '../model/backend.ts';
 import type { Host, Route } from '../model/host.ts';
-import { any } from '../proto/message.ts';
 import type { MessageTypes } from '../proto/message.ts';
 import type { RouteConfigurationName } from './route-configuration.ts';
 
 type VirtualHost = MessageTypes['envoy.config.route.v3.VirtualHost'];
 type EnvoyRoute = MessageTypes['envoy.config.route.v3.Route'];
 type RouteMatch = MessageTypes['envoy.config.route.v3.RouteMatch'];
-type RetryPolicy = MessageTypes['envoy.config.route.v3.RetryPolicy'];
 type HeaderMatcher = MessageTypes['envoy.config.route.v3.HeaderMatcher'];
 
 /** The VHDS name: `<RouteConfiguration>/<host>`; Envoy gives a virtual host to the table that its name begins with. */
@@ -43,7 +41,6 @@ export function translateVirtualHost(
     name: virtualHostName(table, host.name),
     domains: [host.name],
     routes: isWildcard ? [...routes, notFoundFor(host.name), ...others] : routes,
-    retry_policy: retryPolicy,
   };
 }
 
@@ -85,16 +82,3 @@ function translateMatch({ match }: Route): RouteMatch {
 
 /** Envoy's own limit of 15 s for a whole answer would cut long downloads and gRPC streams. */
 const routeDefaults = { timeout: '0s' } as const;
-
-/** Only what has not reached a backend is tried again, on another endpoint, so that it is safe for every method. */
-const retryPolicy: RetryPolicy = {
-  retry_on: 'connect-failure,refused-stream,reset-before-request',
-  num_retries: 2,
-  retry_host_predicate: [
-    {
-      name: 'envoy.retry_host_predicates.previous_hosts',
-      typed_config: any('envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate', {}),
-    },
-  ],
-  host_selection_retry_max_attempts: 3,
-};

@@ -99,14 +99,14 @@ function httpListenerTable(graph: Graph, listen: ListenAddress): ResourceTable {
   return { typeUrl: typeUrl.listener, table, nameOf: sameName };
 }
 
-/** One listener for all certificates, so it is made anew whenever one comes or goes; a renewed one leaves it alone. */
-function httpsListenerTable(graph: Graph, served: Table<string>, listen: ListenAddress): ResourceTable {
+/** One listener for all certificates, so it is sent anew whenever one comes or goes; a renewed one leaves it alone. */
+function httpsListenerTable(graph: Graph, served: Table<readonly string[]>, listen: ListenAddress): ResourceTable {
   const all = graph.group('all hosts with certificates', served, () => ['https']);
   const table = graph.derive(
     'Listener https',
     all,
     (name, hosts, look) => {
-      const secrets = new Map(hosts.map((host) => [host, look(served, host) ?? '']));
+      const secrets = new Map(hosts.map((host) => [host, look(served, host) ?? []]));
       const listener = translateHttpsListener(listen, secrets);
       return listener && listenerResource(name, listener);
     },
@@ -115,19 +115,15 @@ function httpsListenerTable(graph: Graph, served: Table<string>, listen: ListenA
   return { typeUrl: typeUrl.listener, table, nameOf: sameName };
 }
 
-/** For each host with a certificate that can be used its Secret. */
-function servedCertificates(graph: Graph, routing: RoutingTables): Table<string> {
+/** For each host with certificates that can be used their Secrets. */
+function servedCertificates(graph: Graph, routing: RoutingTables): Table<readonly string[]> {
   const usable = graph.derive('usable certificates', routing.certificates, (_key, { certificate }) =>
     certificate === undefined ? undefined : true,
   );
-  return graph.derive('hosts with certificates', routing.hosts, (_name, { host }, look) =>
-    servedCertificate(host, look, usable),
-  );
-}
-
-/** The Secret that a host is served with; undefined when it has none, or none that can be used. */
-function servedCertificate(host: Host, look: Look, usable: Table<true>): string | undefined {
-  return host.certificate !== undefined && look(usable, host.certificate) === true ? host.certificate : undefined;
+  return graph.derive('hosts with certificates', routing.hosts, (_name, { host }, look) => {
+    const served = host.certificates.filter((secret) => look(usable, secret) === true);
+    return served.length === 0 ? undefined : served;
+  });
 }
 
 function listenerResource(name: string, listener: ReturnType<typeof translateHttpListener>): Resource {
@@ -155,7 +151,7 @@ function routeConfigurationTable(graph: Graph, listen: ListenAddress): ResourceT
 function virtualHostTable(
   graph: Graph,
   { hosts, unmatched }: RoutingTables,
-  served: Table<string>,
+  served: Table<readonly string[]>,
   routes: RouteConfigurationName,
 ): ResourceTable {
   const nameOf = (host: string): string => virtualHostName(routes, host);
@@ -183,7 +179,7 @@ function virtualHostTable(
 }
 
 /** Whether a TLS client that asks for this host is shown a certificate, its own or that of a host which covers it. */
-function isReachableOverTls({ name }: Host, look: Look, served: Table<string>): boolean {
+function isReachableOverTls({ name }: Host, look: Look, served: Table<readonly string[]>): boolean {
   const wildcard = wildcardOf(name);
   const covering = [name, ...(wildcard === undefined ? [] : [wildcard]), anyHost];
   return name === anyHost || covering.some((each) => look(served, each) !== undefined);

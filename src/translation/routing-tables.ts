@@ -152,9 +152,7 @@ function certificateTables(
   { hosts, readings }: { readonly hosts: Table<MergedHost>; readonly readings: Table<IngressReading> },
   { lastGood, checkedAt }: CertificateHistory,
 ): Pick<RoutingTables, 'certificates' | 'pairs'> {
-  const hostsOfSecret = graph.group('hosts by Secret', hosts, ({ host }) =>
-    host.certificate === undefined ? [] : [host.certificate],
-  );
+  const hostsOfSecret = graph.group('hosts by Secret', hosts, ({ host }) => host.certificates);
   const claims = graph.derive('claims of readings', readings, (_key, reading) => claimsBySecret(reading), Object.is);
   const claimants = graph.group('readings by Secret', claims, (bySecret) => bySecret.keys());
   const pairs = graph.derive('certificate pairs', hostsOfSecret, (key, _hosts, look) => {
@@ -178,12 +176,12 @@ function certificateTables(
 /** Who names each Secret, by field; gathered once for each Ingress, which may have thousands of TLS entries. */
 function claimsBySecret({ hosts }: IngressReading): ReadonlyMap<string, readonly Claimant[]> | undefined {
   const byField = new Map<string, { readonly secret: string; readonly origin: Origin; readonly hosts: string[] }>();
-  for (const [host, { certificate }] of hosts) {
-    if (certificate === undefined) continue;
-    const { secret, origin } = certificate;
-    const claim = byField.get(origin.field);
-    if (claim === undefined) byField.set(origin.field, { secret, origin, hosts: [host] });
-    else claim.hosts.push(host);
+  for (const [host, { certificates }] of hosts) {
+    for (const { secret, origin } of certificates) {
+      const claim = byField.get(origin.field);
+      if (claim === undefined) byField.set(origin.field, { secret, origin, hosts: [host] });
+      else claim.hosts.push(host);
+    }
   }
   const bySecret = new Map<string, Claimant[]>();
   for (const { secret, ...claim } of byField.values()) {

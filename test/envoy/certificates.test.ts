@@ -103,7 +103,7 @@ describeWithEnvoy('the check of certificates', () => {
     const listen = { address: '127.0.0.1', httpPort: 0, httpsPort: 0 };
     const listener = translateHttpsListener(
       listen,
-      new Map(pairs.map(({ name }) => [`${name.toLowerCase()}.test`, name])),
+      new Map(pairs.map(({ name }) => [`${name.toLowerCase()}.test`, [name]])),
     );
     if (listener === undefined) throw new Error('there are hosts');
     const body = encode('envoy.config.listener.v3.Listener', listener);

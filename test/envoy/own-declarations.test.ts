@@ -124,6 +124,12 @@ function cluster(tls: AnyMessage): AnyMessage {
     connect_timeout: '1s',
     load_assignment: { cluster_name: 'auth' },
     transport_socket: { name: 'tls', typed_config: tls },
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': any(
+        'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        { explicit_http_config: { http_protocol_options: {} }, retry_policy: { retry_on: 'own-reason' } },
+      ),
+    },
   });
 }
 
@@ -232,7 +238,7 @@ const expected = {
   realm: ['route realm', 'filter realm'],
   overrides: [{ compressor_library: { name: 'own-library' } }],
   path_override: ['/own-path'],
-  retry_policy: [{ num_retries: 7 }],
+  retry_policy: [{ num_retries: 7 }, { retry_on: 'own-reason' }],
   check_settings: [{ http_service: { server_uri: { uri: 'http://own-service' }, path_prefix: '/own-prefix' } }],
   rate_limits: [[{ actions: [{ generic_key: { descriptor_value: 'own-descriptor' } }] }]],
   max_dynamic_descriptors: [77],

@@ -122,6 +122,23 @@ describeWithEnvoy('an Envoy that Sluice configures', () => {
       expect(await envoy.stat('listener_manager.listener_modified')).toBe(updates);
     });
 
+    it('tries another endpoint when one cannot be connected to', async () => {
+      const [web] = backends;
+      if (web === undefined) throw new Error('there are three backends');
+      const nobody = await startBackend();
+      await nobody.close();
+      serving.apply(
+        service('half', { http: 80 }),
+        endpointSlice('half-1', 'half', { http: web.port }, ['127.0.0.1']),
+        endpointSlice('half-2', 'half', { http: nobody.port }, ['127.0.0.1']),
+        ingress('half', { hosts: { 'half.test': { '/': 'half:80' } } }),
+      );
+      await eventually(async () => expect(await ask('half.test')).toBe('web'));
+      const answers = await Promise.all(Array.from({ length: 20 }, () => ask('half.test')));
+      expect(new Set(answers)).toEqual(new Set(['web']));
+      expect(await envoy.stat('cluster.default/half/80.upstream_rq_retry')).toBeGreaterThan(0);
+    });
+
     it('follows endpoints that move', async () => {
       const moved = backends[1];
       if (moved === undefined) throw new Error('there are three backends');

@@ -17,6 +17,8 @@ export interface EnvoyOptions {
   readonly concurrency?: number;
   /** More of its flags. */
   readonly flags?: readonly string[];
+  /** For how long what is drained may stay open; Envoy's 600 s when left out. */
+  readonly drainSeconds?: number;
   /** Set to false to get an Envoy that is still waiting for its configuration; `ready()` waits for the rest. */
   readonly waitUntilReady?: boolean;
 }
@@ -113,6 +115,7 @@ function argumentsOf(options: EnvoyOptions, bootstrapFile: string, adminFile: st
     'admin-address-path': adminFile,
     concurrency: String(options.concurrency ?? 1),
     'log-level': options.logLevel ?? 'warning',
+    ...(options.drainSeconds !== undefined && { 'drain-time-s': String(options.drainSeconds) }),
     ...(options.componentLogLevel !== undefined && { 'component-log-level': options.componentLogLevel }),
   };
   return [
