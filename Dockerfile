@@ -3,18 +3,17 @@ FROM node:22-bookworm-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json ./
+COPY scripts/build.js scripts/build.js
 COPY proto proto
 COPY src src
 RUN npm run build
-RUN npm prune --omit=dev --ignore-scripts
 
 # No shell and no package manager; the user is 65532.
 FROM gcr.io/distroless/nodejs22-debian12:nonroot
 WORKDIR /app
 ENV NODE_ENV=production
 COPY --from=build /build/package.json ./
-COPY --from=build /build/node_modules node_modules
 COPY --from=build /build/dist dist
 COPY envoy envoy
 USER 65532:65532

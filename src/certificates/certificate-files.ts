@@ -13,7 +13,7 @@ export interface CertificateFilesOptions {
   readonly warn: (message: string) => void;
 }
 
-/** @throws what the system or OpenSSL says when the files cannot be used at the start. */
+/** @throws what the system says of a file that cannot be read, or an Error with the names of files that do not fit together. */
 export async function certificateFiles(options: CertificateFilesOptions): Promise<TlsSource> {
   const first = await readMaterial(options);
   return {
@@ -46,6 +46,11 @@ async function readMaterial({ certFile, keyFile, caFile }: CertificateFilesOptio
     [certFile, keyFile, caFile].map((file) => readFile(file, 'utf8')),
   );
   // Half a renewal, a certificate with the key of another, is refused here.
-  createSecureContext({ cert, key, ca });
+  try {
+    createSecureContext({ cert, key, ca });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`OpenSSL cannot use ${certFile}, ${keyFile} and ${caFile} together: ${reason}`, { cause: error });
+  }
   return { cert, key, ca };
 }

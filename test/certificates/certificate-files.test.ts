@@ -42,6 +42,8 @@ describe('certificate files', () => {
   it('must fit together at the start', async () => {
     await Promise.all(['cert', 'key', 'ca'].map((name) => writeFile(file(name), authority.cert)));
     const files = { certFile: file('cert'), keyFile: file('key'), caFile: file('ca') };
-    await expect(certificateFiles({ ...files, everyMs: 10, warn: () => undefined })).rejects.toThrow(/PEM|key|pem/i);
+    await expect(certificateFiles({ ...files, everyMs: 10, warn: () => undefined })).rejects.toThrow(
+      `OpenSSL cannot use ${files.certFile}, ${files.keyFile} and ${files.caFile} together: `,
+    );
   });
 });
