@@ -76,23 +76,26 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
   const published$ = new Subject<Publication>();
   const problemLog = new ProblemLog(log);
   let problemChanges = 0;
-  const publish = (changes: readonly ResourceChange[], since: number): void => {
-    for (const [table, entries] of translation.takeRecomputed()) metrics.recomputed(table, entries);
-    if (changes.length === 0 && server.store.sequence > 0) return;
+  /** Returns whether anything was sent on its way. */
+  const publish = (changes: readonly ResourceChange[], since: number): boolean => {
+    if (changes.length === 0 && server.store.sequence > 0) return false;
     server.publish(changes);
-    const { sequence } = server.store;
-    const changed = changes.filter(({ resource }) => resource !== undefined);
-    const removed = changes.filter(({ resource }) => resource === undefined);
     metrics.published((performance.now() - since) / 1_000);
-    log.info({ sequence, changed: changed.length, removed: removed.length }, 'published');
-    published$.next({ sequence, changed, removed });
+    return true;
   };
-  const conclude = (changes: readonly ResourceChange[], since: number): void => {
+  const tell = (changes: readonly ResourceChange[], wasPublished: boolean): void => {
+    for (const [table, entries] of translation.takeRecomputed()) metrics.recomputed(table, entries);
     const allProblemChanges = translation.problemChanges + sourceProblems.changes;
     const haveProblemsChanged = allProblemChanges !== problemChanges;
     if (haveProblemsChanged) problemLog.note(view.problems());
     problemChanges = allProblemChanges;
-    publish(changes, since);
+    if (wasPublished) {
+      const { sequence } = server.store;
+      const changed = changes.filter(({ resource }) => resource !== undefined);
+      const removed = changes.filter(({ resource }) => resource === undefined);
+      log.info({ sequence, changed: changed.length, removed: removed.length }, 'published');
+      published$.next({ sequence, changed, removed });
+    }
     reporter?.commit(translation.takeTouchedIngresses(), haveProblemsChanged);
   };
   let isSynced = false;
@@ -111,9 +114,10 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
     if (!isSynced) return;
     const changes = await commitInSlices(translation, stopping.signal);
     if (changes === undefined || stopping.signal.aborted) return;
-    conclude(changes, events[0]?.at ?? performance.now());
-    // The streams send now; how long that takes is part of what the publication costs.
+    const wasPublished = publish(changes, events[0]?.at ?? performance.now());
+    // The streams send now: before anybody is told of it, and as part of what the publication costs.
     await setImmediate();
+    if (!stopping.signal.aborted) tell(changes, wasPublished);
   };
 
   const xdsPort = await server.start().catch(async (error: unknown) => {
