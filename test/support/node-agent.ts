@@ -39,7 +39,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   const pods = new Map<string, RunningPod>();
   let { lingerMs } = options;
   let started = 0;
-  let isOver = false;
+  const over = new AbortController();
 
   const start = async (pod: Pod): Promise<RunningPod> => {
     const address = podAddress(first + (started++ % (last - first + 1)));
@@ -67,34 +67,32 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       const { uid, deletionTimestamp } = pod.metadata;
       const known = pods.get(uid);
       if (known === undefined && deletionTimestamp === undefined) {
-        // oxlint-disable-next-line no-await-in-loop -- a pod comes up in the order of the list
         pods.set(uid, await start(pod));
       } else if (known === undefined) {
-        // oxlint-disable-next-line no-await-in-loop -- as above
         await api.remove(pod);
       } else if (deletionTimestamp !== undefined) known.end ??= end(known);
     }
   };
   const watching = (async () => {
-    while (!isOver) {
-      // oxlint-disable-next-line no-await-in-loop -- it looks again and again; an API server that is away is asked again
+    while (!over.signal.aborted) {
       await look().catch((error: unknown) => {
-        if (!isOver) process.stderr.write(`node agent: ${String(error)}\n`);
+        if (!over.signal.aborted) process.stderr.write(`node agent: ${String(error)}\n`);
       });
-      // oxlint-disable-next-line no-await-in-loop -- as above
       await pause(lookEveryMs);
     }
   })();
   return {
     running: () =>
-      [...pods.values()].flatMap(({ pod, end: ending }) => (ending === undefined ? [pod.metadata.name] : [])).toSorted(),
+      [...pods.values()]
+        .flatMap(({ pod, end: ending }) => (ending === undefined ? [pod.metadata.name] : []))
+        .toSorted(),
     isSettled: () => [...pods.values()].every(({ end: ending }) => ending === undefined),
     started: () => started,
     linger: (milliseconds) => {
       lingerMs = milliseconds;
     },
     async stop() {
-      isOver = true;
+      over.abort();
       await watching;
       for (const { server } of pods.values()) server.crash();
       api.close();

@@ -1,7 +1,6 @@
 /** What runs in a pod of the tests: an HTTP server that answers with its name and ends as a well-written one does. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { setTimeout as pause } from 'node:timers/promises';
 import { acceptUpgrade } from './backend.ts';
 
 export interface PodServerOptions {
@@ -35,9 +34,11 @@ export async function startPodServer({ name, address, ports }: PodServerOptions)
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     request.resume();
     request.once('end', () => {
-      void pause(request.url === slowPath ? slowMs : 0).then(() => {
+      const end = (): void => {
         response.writeHead(200, { 'x-pod': name, ...(isStopping && { connection: 'close' }) }).end(name);
-      });
+      };
+      if (request.url === slowPath) setTimeout(end, slowMs);
+      else end();
     });
   };
   const upgrade = (request: IncomingMessage, socket: Duplex): void => {
