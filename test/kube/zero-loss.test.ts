@@ -5,12 +5,10 @@
  */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { encode } from '../../src/proto/message.ts';
-import { typeUrl } from '../../src/proto/type-url.ts';
 import { certificate } from '../support/certificates.ts';
 import { type Load, type LoadReport, requestsPerSecond, underConstantLoad } from '../support/constant-load.ts';
-import { type Addresses, freeAddresses, responsesOf, startServe } from '../support/control-plane-process.ts';
-import { DiscoveryClient } from '../support/discovery-client.ts';
+import { freeAddresses, responsesOf } from '../support/control-plane-process.ts';
+import { ControlPlaneReplica, resourcesOf } from '../support/control-plane-replica.ts';
 import type { RunningEnvoy } from '../support/envoy.ts';
 import { eventually } from '../support/eventually.ts';
 import { httpRequest } from '../support/http-request.ts';
@@ -29,7 +27,6 @@ import {
   tlsSecretManifest,
 } from '../support/kube-manifests.ts';
 import { type NodeAgent, nodeName, startNodeAgent } from '../support/node-agent.ts';
-import type { RunningProcess } from '../support/process.ts';
 import { startTcpForwarder, type TcpForwarder } from '../support/tcp-forwarder.ts';
 import { describeWithKubernetesAndEnvoy } from '../support/tools.ts';
 
@@ -39,19 +36,19 @@ const host = 'shop.test';
 const ports = { http: 8080, other: 9090 };
 const toHttp: ServicePortManifest = { name: 'http', port: 80, targetPort: 'http' };
 
-/** For how long a pod serves on after it was told to end: as a preStop hook that sleeps for a second. */
-const lingerMs = 1_000;
+/** For how long a pod serves on after it was told to end, if it is used: as with a preStop hook that sleeps for ten seconds. */
+const lingerMs = 10_000;
 
 describeWithKubernetesAndEnvoy('clients of a cluster in which everything changes', () => {
   const table: string[] = [];
   const versions = new Map<string, number>();
   let cluster: KubeCluster;
   let agent: NodeAgent;
-  let first: Replica;
-  let second: Replica;
+  let first: ControlPlaneReplica;
+  let second: ControlPlaneReplica;
   /** The Service of the control planes. */
   let controlPlanes: TcpForwarder;
-  let envoy: RunningEnvoy;
+  let envoy: RunningEnvoy | undefined;
   let pair = certificate({ names: [host] });
 
   beforeAll(async () => {
@@ -59,7 +56,7 @@ describeWithKubernetesAndEnvoy('clients of a cluster in which everything changes
       controllerManager: true,
       controllers: ['deployment-controller', 'replicaset-controller', 'endpointslice-controller'],
     });
-    agent = await startNodeAgent({ cluster, addresses: { first: 20, last: 250 }, lingerMs });
+    agent = await startNodeAgent({ cluster, addresses: { first: 20, last: 250 }, lingerMs, isUsed });
     const listen = await freeAddresses();
     await apply(
       ingressClassManifest(),
@@ -71,7 +68,10 @@ describeWithKubernetesAndEnvoy('clients of a cluster in which everything changes
       service('blue', toHttp),
       pathTo('web'),
     );
-    [first, second] = await Promise.all([Replica.start(cluster, listen), Replica.start(cluster, listen)]);
+    [first, second] = await Promise.all([
+      ControlPlaneReplica.start(cluster, listen),
+      ControlPlaneReplica.start(cluster, listen),
+    ]);
     controlPlanes = await startTcpForwarder(first.xdsPort, second.xdsPort);
     await rolledOut('blue');
     await rolledOut('green');
@@ -80,13 +80,23 @@ describeWithKubernetesAndEnvoy('clients of a cluster in which everything changes
   }, 120_000);
 
   afterAll(async () => {
-    process.stdout.write(`\n${[`at ${requestsPerSecond} requests a second:`, ...table].join('\n')}\n\n`);
+    const use = `a pod that was told to end was used for ${Math.ceil(agent?.longestUse() ?? 0)} ms more at most`;
+    process.stdout.write(`\n${[`at ${requestsPerSecond} requests a second:`, ...table, use].join('\n')}\n\n`);
+    await agent?.stop();
     await envoy?.stop();
     await controlPlanes?.close();
     await Promise.all([first?.stop(), second?.stop()]);
-    await agent?.stop();
     await cluster?.stop();
   }, 60_000);
+
+  /** Whether the Envoy has a pod. Before there is one, nobody has. */
+  async function isUsed(address: string): Promise<boolean> {
+    return (await clustersOfEnvoy()).includes(`::${address}:`);
+  }
+
+  async function clustersOfEnvoy(): Promise<string> {
+    return (await envoy?.admin('/clusters')) ?? '';
+  }
 
   async function apply(...items: readonly Manifest[]): Promise<void> {
     await cluster.kubectl(['apply', '-f', '-'], manifestText(...items));
@@ -106,8 +116,8 @@ describeWithKubernetesAndEnvoy('clients of a cluster in which everything changes
     return selectingServiceManifest(namespace, 'web', app, servicePorts);
   }
 
-  function pathTo(name: string): Manifest {
-    return ingressManifest(namespace, 'shop', { hosts: { [host]: `${name}:80` }, tls: { [host]: 'shop' } });
+  function pathTo(name: string, ingress = 'shop'): Manifest {
+    return ingressManifest(namespace, ingress, { hosts: { [host]: `${name}:80` }, tls: { [host]: 'shop' } });
   }
 
   /** Until all new pods are ready and all old ones are gone. */
@@ -200,7 +210,36 @@ describeWithKubernetesAndEnvoy('clients of a cluster in which everything changes
         await answeredBy(name);
       }
       await apply(pathTo('web'));
-      await eventually(async () => expect(await envoy.admin('/clusters')).toContain(`${namespace}/web/80::`), patience);
+      await eventually(async () => expect(await clustersOfEnvoy()).toContain(`${namespace}/web/80::`), patience);
+    });
+    expect(loss).toEqual(nothing);
+  }, 60_000);
+
+  it('lose nothing when the Service that a path has left is deleted at once', async () => {
+    const loss = await lossDuring('path switched to another Service, the old one deleted', async ({ answeredBy }) => {
+      for (let round = 0; round < 3; round += 1) {
+        await apply(selectingServiceManifest(namespace, 'old', 'blue', [toHttp]), pathTo('old'));
+        await answeredBy('blue');
+        await apply(pathTo('green'));
+        await cluster.kubectl(['delete', 'service', 'old', '-n', namespace, '--wait=false']);
+        await answeredBy('green');
+      }
+      await apply(pathTo('web'));
+      await answeredBy('blue');
+    });
+    expect(loss).toEqual(nothing);
+  }, 60_000);
+
+  it('lose nothing when another Ingress takes over a host', async () => {
+    const loss = await lossDuring('Ingress replaced by another one with the same host', async ({ answeredBy }) => {
+      for (const [from, to, service] of [
+        ['shop', 'market', 'green'],
+        ['market', 'shop', 'web'],
+      ] as const) {
+        await apply(pathTo(service, to));
+        await cluster.kubectl(['delete', 'ingress', from, '-n', namespace]);
+        await answeredBy(service === 'web' ? 'blue' : service);
+      }
     });
     expect(loss).toEqual(nothing);
   }, 60_000);
@@ -227,7 +266,7 @@ describeWithKubernetesAndEnvoy('clients of a cluster in which everything changes
 
   /** What Envoy has. */
   async function endpointsOf(name: string): Promise<string> {
-    const lines = (await envoy.admin('/clusters')).split('\n');
+    const lines = (await clustersOfEnvoy()).split('\n');
     return lines.filter((line) => line.startsWith(`${namespace}/${name}/`) && line.includes('::hostname::')).join('\n');
   }
 
@@ -302,80 +341,3 @@ describeWithKubernetesAndEnvoy('clients of a cluster in which everything changes
 type Loss = Pick<LoadReport, 'failures' | 'broken'>;
 
 const nothing: Loss = { failures: [], broken: [] };
-
-/** A control plane of the test's cluster. */
-class Replica {
-  readonly listen: Addresses;
-  readonly #cluster: KubeCluster;
-  readonly #addresses: Addresses;
-  #process: RunningProcess;
-
-  private constructor(cluster: KubeCluster, addresses: Addresses, process: RunningProcess) {
-    this.#cluster = cluster;
-    this.#addresses = addresses;
-    this.listen = addresses;
-    this.#process = process;
-  }
-
-  /** @param listen where its Envoys listen: replicas must agree */
-  static async start(cluster: KubeCluster, { httpPort, httpsPort }: Addresses): Promise<Replica> {
-    const addresses = { ...(await freeAddresses()), httpPort, httpsPort };
-    return new Replica(cluster, addresses, await servePublished(cluster, addresses));
-  }
-
-  get process(): RunningProcess {
-    return this.#process;
-  }
-
-  get xdsPort(): number {
-    return Number(this.#addresses.xds.split(':')[1]);
-  }
-
-  /** xDS streams opened so far. */
-  streams(): number {
-    return this.#process.stderr().split('xDS stream opened').length - 1;
-  }
-
-  async kill(): Promise<void> {
-    this.#process.signal('SIGKILL');
-    await this.#process.exited;
-  }
-
-  async restart(): Promise<void> {
-    this.#process = await servePublished(this.#cluster, this.#addresses);
-  }
-
-  async roll(): Promise<void> {
-    await this.#process.stop();
-    await this.restart();
-  }
-
-  async stop(): Promise<void> {
-    await this.#process.stop();
-  }
-}
-
-async function servePublished(cluster: KubeCluster, addresses: Addresses): Promise<RunningProcess> {
-  const sluice = await startServe(cluster.kubeconfig, addresses);
-  await sluice.waitForOutput(/"msg":"published"/, patience);
-  return sluice;
-}
-
-/** Every resource that a control plane serves, by type and name: the hash of its bytes, and its version. */
-async function resourcesOf(replica: Replica): Promise<ReadonlyMap<string, string>> {
-  const client = new DiscoveryClient(replica.xdsPort);
-  const stream = client.delta();
-  const found = new Map<string, string>();
-  for (const type of Object.values(typeUrl)) {
-    stream.send({ type_url: type, resource_names_subscribe: ['*'] });
-    const response = await stream.next();
-    for (const { name = '', version = '', resource } of response.resources ?? []) {
-      if (resource === undefined) throw new Error(`${name} came without its content`);
-      const bytes = encode('google.protobuf.Any', resource);
-      found.set(`${type} ${name}`, `${version} ${createHash('sha256').update(bytes).digest('hex')}`);
-    }
-  }
-  stream.cancel();
-  client.close();
-  return new Map([...found].toSorted(([a], [b]) => (a < b ? -1 : 1)));
-}

@@ -14,6 +14,8 @@ export interface NodeAgentOptions {
   readonly addresses: { readonly first: number; readonly last: number };
   /** For how long a pod that was told to end serves on, as with a preStop hook that sleeps, in milliseconds. */
   readonly lingerMs: number;
+  /** Whether anybody may still send requests to that address: as soon as nobody does, a pod lingers no longer. */
+  readonly isUsed: (address: string) => Promise<boolean>;
 }
 
 export interface NodeAgent {
@@ -23,8 +25,8 @@ export interface NodeAgent {
   readonly isSettled: () => boolean;
   /** The pods started so far. */
   readonly started: () => number;
-  /** From now on. */
-  linger(milliseconds: number): void;
+  /** For how long at most a pod that was told to end was still used, in milliseconds. */
+  readonly longestUse: () => number;
   stop(): Promise<void>;
 }
 
@@ -37,22 +39,36 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   const api = new PodApi(options.cluster);
   const { first, last } = options.addresses;
   const pods = new Map<string, RunningPod>();
-  let { lingerMs } = options;
+  const { lingerMs } = options;
+  let longestUse = 0;
   let started = 0;
   const over = new AbortController();
 
+  const say = (error: unknown): void => {
+    if (!over.signal.aborted) process.stderr.write(`node agent: ${String(error)}\n`);
+  };
   const start = async (pod: Pod): Promise<RunningPod> => {
     const address = podAddress(first + (started++ % (last - first + 1)));
     const ports = pod.spec.containers.flatMap(({ ports: each = [] }) => each.map(({ containerPort }) => containerPort));
     const server = await startPodServer({ name: pod.metadata.name, address, ports });
     await api.report(pod, runningStatus(address));
-    return { pod, server, end: undefined };
+    return { pod, server, address, end: undefined };
   };
-  const end = async ({ pod, server }: RunningPod): Promise<void> => {
-    await pause(lingerMs);
+  const linger = async (address: string): Promise<void> => {
+    const began = performance.now();
+    const lingered = () => performance.now() - began;
+    while (!over.signal.aborted && lingered() < lingerMs && (await options.isUsed(address))) await pause(lookEveryMs);
+    longestUse = Math.max(longestUse, lingered());
+  };
+  const end = async ({ pod, server, address }: RunningPod): Promise<void> => {
+    await linger(address);
     await server.stop();
     await api.remove(pod);
     pods.delete(pod.metadata.uid);
+  };
+  const tryAgain = (pod: RunningPod, error: unknown): void => {
+    say(error);
+    pod.end = undefined;
   };
   const look = async (): Promise<void> => {
     const listed = await api.list();
@@ -70,13 +86,14 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
         pods.set(uid, await start(pod));
       } else if (known === undefined) {
         await api.remove(pod);
-      } else if (deletionTimestamp !== undefined) known.end ??= end(known);
+      } else if (deletionTimestamp !== undefined)
+        known.end ??= end(known).catch((error: unknown) => tryAgain(known, error));
     }
   };
   const watching = (async () => {
     while (!over.signal.aborted) {
       await look().catch((error: unknown) => {
-        if (!over.signal.aborted) process.stderr.write(`node agent: ${String(error)}\n`);
+        say(error);
       });
       await pause(lookEveryMs);
     }
@@ -88,9 +105,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
         .toSorted(),
     isSettled: () => [...pods.values()].every(({ end: ending }) => ending === undefined),
     started: () => started,
-    linger: (milliseconds) => {
-      lingerMs = milliseconds;
-    },
+    longestUse: () => longestUse,
     async stop() {
       over.abort();
       await watching;
@@ -103,6 +118,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
 interface RunningPod {
   readonly pod: Pod;
   readonly server: PodServer;
+  readonly address: string;
   /** The end of a pod that was told to end. */
   end: Promise<void> | undefined;
 }
