@@ -135,6 +135,8 @@ export interface EndpointSlice {
   readonly metadata: Metadata;
   /** The label `kubernetes.io/service-name`; empty when it is not set. */
   readonly serviceName: string;
+  /** Whether the EndpointSlice controller writes it, so that it follows the Service sooner or later; absent when not. */
+  readonly followsService?: true;
   readonly addressType: 'IPv4' | 'IPv6' | 'FQDN';
   readonly endpoints: readonly Endpoint[];
   readonly ports: readonly EndpointPort[];

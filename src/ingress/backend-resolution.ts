@@ -10,6 +10,8 @@ export interface ResolvedBackend {
   readonly backend: Backend;
   /** Undefined when the Service or its port is missing or can't be used: then there are no endpoints, and Envoy answers 503. */
   readonly port: ServicePort | undefined;
+  /** Whether its Service has no other port. */
+  readonly isOnlyPort: boolean;
   readonly transport: Transport;
   /** Whether IPv6 addresses are before IPv4 addresses. */
   readonly prefersIPv6: boolean;
@@ -37,6 +39,7 @@ export function resolveBackend(
   const unresolved = (reason: ProblemReason, message: string, fix: string): ResolvedBackend => ({
     backend,
     port: undefined,
+    isOnlyPort: false,
     transport: plain,
     prefersIPv6: false,
     origins,
@@ -61,7 +64,8 @@ export function resolveBackend(
     const fix = `use one of its ports: ${ports.join(', ') || 'it has none'}`;
     return unresolved('ServicePortNotFound', `has no port ${describePort(backend.port)}`, fix);
   }
-  const common = { backend, port, prefersIPv6: service.spec.ipFamily === 'IPv6', origins };
+  const isOnlyPort = service.spec.ports.length === 1;
+  const common = { backend, port, isOnlyPort, prefersIPv6: service.spec.ipFamily === 'IPv6', origins };
   const transport: Transport = { protocol: protocolOf(port), prefer: preferenceOf(service) };
   if (isExternal) {
     const host = externalHost(service.spec.externalName);

@@ -25,7 +25,7 @@ export function resolveEndpoints(resolved: ResolvedBackend, slices: readonly End
   const name = backendName(backend);
   const isExternal = transport.external !== undefined;
   if (port === undefined || isExternal) return { name, isExternal, endpoints: [], problems: [] };
-  const found = slices.flatMap((slice) => addressesOf(slice, port));
+  const found = slices.flatMap((slice) => addressesOf(slice, portOf(slice, port, resolved.isOnlyPort)));
   const ready = found.filter((each) => each.isReady);
   const usable = distinct(ready.length > 0 ? ready : found);
   const zoned = transport.prefer === 'zone' ? withZones(usable) : usable.map((each) => ({ ...each, zone: '' }));
@@ -48,10 +48,21 @@ interface Address {
   readonly zoneHint: string;
 }
 
+/**
+ * The number of the Service's port in a slice; 0 when it is not there. The name ties them; the number may differ from slice to slice.
+ *
+ * When the only port of a Service is renamed, the EndpointSlice controller renames that of the slices a moment later. Until then
+ * it is known by being the only one, else every rename would be answered with 503.
+ */
+function portOf(slice: EndpointSlice, servicePort: ServicePort, isOnlyPort: boolean): number {
+  const ports = slice.ports.filter(({ protocol }) => protocol === 'TCP');
+  const mayBeRenamed = slice.followsService === true && isOnlyPort && slice.ports.length === 1;
+  const found = mayBeRenamed ? ports[0] : ports.find(({ name }) => name === servicePort.name);
+  return found?.port ?? 0;
+}
+
 /** Those that are ready, or serve while they terminate. */
-function addressesOf(slice: EndpointSlice, servicePort: ServicePort): readonly Address[] {
-  // The name ties a slice's port to the Service's; its number may differ from slice to slice.
-  const port = slice.ports.find((each) => each.name === servicePort.name && each.protocol === 'TCP')?.port ?? 0;
+function addressesOf(slice: EndpointSlice, port: number): readonly Address[] {
   if (port === 0) return [];
   return slice.endpoints.flatMap(({ addresses, ready, serving, terminating, zone, zoneHint = '', target = '' }) => {
     // All addresses of an endpoint are interchangeable; consumers use the first (Endpoint of discovery.k8s.io/v1).

@@ -332,6 +332,16 @@ describe('projectObject', () => {
       });
     });
 
+    it.each([
+      ['endpointslice-controller.k8s.io', true],
+      ['endpointslicemirroring-controller.k8s.io', undefined],
+    ])('managed by %s follows its Service: %s', (manager, followsService) => {
+      const raw = { metadata: { ...metadata, labels: { 'endpointslice.kubernetes.io/managed-by': manager } } };
+      const { object } = project('EndpointSlice', { ...raw, addressType: 'IPv4' });
+      expect(object).toEqual(expect.objectContaining({ kind: 'EndpointSlice' }));
+      expect(object?.kind === 'EndpointSlice' && object.followsService).toBe(followsService);
+    });
+
     it('may have neither endpoints nor ports, which the API server writes as null', () => {
       const raw = { metadata, addressType: 'IPv6', endpoints: null, ports: null };
       expect(project('EndpointSlice', raw).object).toMatchObject({ serviceName: '', endpoints: [], ports: [] });

@@ -237,7 +237,6 @@ class WebSockets {
 
   async #keepOpen(): Promise<void> {
     while (!this.#isOver) {
-      // oxlint-disable-next-line no-await-in-loop -- the next is opened when this one is over
       await this.#talk().catch((error: unknown) => {
         this.broken.push(error instanceof Error ? error.message : String(error));
       });
@@ -255,10 +254,8 @@ class WebSockets {
       while (!this.#isOver && !heard.isGoodbye) {
         const message = `message ${this.messages};`;
         socket.write(message);
-        // oxlint-disable-next-line no-await-in-loop -- the next is said when this one was heard
         await heard.text(message);
         if (!heard.isGoodbye) this.messages += 1;
-        // oxlint-disable-next-line no-await-in-loop -- as above
         await pause(messageEveryMs);
       }
     } finally {

@@ -83,17 +83,22 @@ export interface DeploymentManifestParts {
 export function deploymentManifest(namespace: string, name: string, parts: DeploymentManifestParts): Manifest {
   const { replicas, version, nodeName, ports } = parts;
   const containerPorts = Object.entries(ports).map(([each, containerPort]) => ({ name: each, containerPort }));
-  return of('apps/v1', 'Deployment', { namespace, name }, {
-    spec: {
-      replicas,
-      selector: { matchLabels: { app: name } },
-      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
-      template: {
-        metadata: { labels: { app: name }, annotations: { version: String(version) } },
-        spec: { nodeName, containers: [{ name: 'server', image: 'server', ports: containerPorts }] },
+  return of(
+    'apps/v1',
+    'Deployment',
+    { namespace, name },
+    {
+      spec: {
+        replicas,
+        selector: { matchLabels: { app: name } },
+        strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+        template: {
+          metadata: { labels: { app: name }, annotations: { version: String(version) } },
+          spec: { nodeName, containers: [{ name: 'server', image: 'server', ports: containerPorts }] },
+        },
       },
     },
-  });
+  );
 }
 
 /** The one slice of a Service with the one port 80. */

@@ -14,6 +14,8 @@ export interface NodeAgentOptions {
   readonly addresses: { readonly first: number; readonly last: number };
   /** For how long a pod that was told to end serves on, as with a preStop hook that sleeps, in milliseconds. */
   readonly lingerMs: number;
+  /** Whether anybody may still send requests to that address: as soon as nobody does, a pod lingers no longer. */
+  readonly isUsed: (address: string) => Promise<boolean>;
 }
 
 export interface NodeAgent {
@@ -23,8 +25,8 @@ export interface NodeAgent {
   readonly isSettled: () => boolean;
   /** The pods started so far. */
   readonly started: () => number;
-  /** From now on. */
-  linger(milliseconds: number): void;
+  /** For how long at most a pod that was told to end was still used, in milliseconds. */
+  readonly longestUse: () => number;
   stop(): Promise<void>;
 }
 
@@ -37,22 +39,36 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   const api = new PodApi(options.cluster);
   const { first, last } = options.addresses;
   const pods = new Map<string, RunningPod>();
-  let { lingerMs } = options;
+  const { lingerMs } = options;
+  let longestUse = 0;
   let started = 0;
-  let isOver = false;
+  const over = new AbortController();
 
+  const say = (error: unknown): void => {
+    if (!over.signal.aborted) process.stderr.write(`node agent: ${String(error)}\n`);
+  };
   const start = async (pod: Pod): Promise<RunningPod> => {
     const address = podAddress(first + (started++ % (last - first + 1)));
     const ports = pod.spec.containers.flatMap(({ ports: each = [] }) => each.map(({ containerPort }) => containerPort));
     const server = await startPodServer({ name: pod.metadata.name, address, ports });
     await api.report(pod, runningStatus(address));
-    return { pod, server, end: undefined };
+    return { pod, server, address, end: undefined };
   };
-  const end = async ({ pod, server }: RunningPod): Promise<void> => {
-    await pause(lingerMs);
+  const linger = async (address: string): Promise<void> => {
+    const began = performance.now();
+    const lingered = () => performance.now() - began;
+    while (!over.signal.aborted && lingered() < lingerMs && (await options.isUsed(address))) await pause(lookEveryMs);
+    longestUse = Math.max(longestUse, lingered());
+  };
+  const end = async ({ pod, server, address }: RunningPod): Promise<void> => {
+    await linger(address);
     await server.stop();
     await api.remove(pod);
     pods.delete(pod.metadata.uid);
+  };
+  const tryAgain = (pod: RunningPod, error: unknown): void => {
+    say(error);
+    pod.end = undefined;
   };
   const look = async (): Promise<void> => {
     const listed = await api.list();
@@ -67,34 +83,31 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       const { uid, deletionTimestamp } = pod.metadata;
       const known = pods.get(uid);
       if (known === undefined && deletionTimestamp === undefined) {
-        // oxlint-disable-next-line no-await-in-loop -- a pod comes up in the order of the list
         pods.set(uid, await start(pod));
       } else if (known === undefined) {
-        // oxlint-disable-next-line no-await-in-loop -- as above
         await api.remove(pod);
-      } else if (deletionTimestamp !== undefined) known.end ??= end(known);
+      } else if (deletionTimestamp !== undefined)
+        known.end ??= end(known).catch((error: unknown) => tryAgain(known, error));
     }
   };
   const watching = (async () => {
-    while (!isOver) {
-      // oxlint-disable-next-line no-await-in-loop -- it looks again and again; an API server that is away is asked again
+    while (!over.signal.aborted) {
       await look().catch((error: unknown) => {
-        if (!isOver) process.stderr.write(`node agent: ${String(error)}\n`);
+        say(error);
       });
-      // oxlint-disable-next-line no-await-in-loop -- as above
       await pause(lookEveryMs);
     }
   })();
   return {
     running: () =>
-      [...pods.values()].flatMap(({ pod, end: ending }) => (ending === undefined ? [pod.metadata.name] : [])).toSorted(),
+      [...pods.values()]
+        .flatMap(({ pod, end: ending }) => (ending === undefined ? [pod.metadata.name] : []))
+        .toSorted(),
     isSettled: () => [...pods.values()].every(({ end: ending }) => ending === undefined),
     started: () => started,
-    linger: (milliseconds) => {
-      lingerMs = milliseconds;
-    },
+    longestUse: () => longestUse,
     async stop() {
-      isOver = true;
+      over.abort();
       await watching;
       for (const { server } of pods.values()) server.crash();
       api.close();
@@ -105,6 +118,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
 interface RunningPod {
   readonly pod: Pod;
   readonly server: PodServer;
+  readonly address: string;
   /** The end of a pod that was told to end. */
   end: Promise<void> | undefined;
 }

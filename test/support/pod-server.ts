@@ -1,7 +1,7 @@
 /** What runs in a pod of the tests: an HTTP server that answers with its name and ends as a well-written one does. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { setTimeout as pause } from 'node:timers/promises';
 import { acceptUpgrade } from './backend.ts';
 
 export interface PodServerOptions {
@@ -31,28 +31,40 @@ const slowMs = 800;
 /** Every answer has the name of the pod in `x-pod`; upgrades are accepted, and their bytes come back. */
 export async function startPodServer({ name, address, ports }: PodServerOptions): Promise<PodServer> {
   const upgraded = new Set<Duplex>();
+  /** Connections without a request so far, for which Node's `close` would wait. */
+  const unused = new Set<Socket>();
   let isStopping = false;
+  const connected = (socket: Socket): void => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  };
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    unused.delete(request.socket);
     request.resume();
     request.once('end', () => {
-      void pause(request.url === slowPath ? slowMs : 0).then(() => {
+      const end = (): void => {
         response.writeHead(200, { 'x-pod': name, ...(isStopping && { connection: 'close' }) }).end(name);
-      });
+      };
+      if (request.url === slowPath) setTimeout(end, slowMs);
+      else end();
     });
   };
   const upgrade = (request: IncomingMessage, socket: Duplex): void => {
+    unused.delete(request.socket);
     upgraded.add(socket);
     socket.once('close', () => upgraded.delete(socket));
     acceptUpgrade(request, socket);
+    if (isStopping) socket.end(goodbye);
   };
   const servers = await Promise.all(ports.map((port) => listen(address, port)));
-  for (const server of servers) server.on('request', answer).on('upgrade', upgrade);
+  for (const server of servers) server.on('connection', connected).on('request', answer).on('upgrade', upgrade);
   return {
     name,
     async stop() {
       isStopping = true;
       const closed = servers.map((server) => new Promise<void>((fulfil) => server.close(() => fulfil())));
       for (const socket of upgraded) socket.end(goodbye);
+      for (const socket of unused) socket.end();
       await Promise.all(closed);
     },
     crash() {

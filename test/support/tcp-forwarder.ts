@@ -18,18 +18,20 @@ export async function startTcpForwarder(...first: readonly number[]): Promise<Tc
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
   };
-  const server = createServer({ allowHalfOpen: true }, (near) => {
+  const relay = async (near: Socket): Promise<void> => {
     keep(near);
-    reach(targets).then(
-      (far) => {
-        keep(far);
-        near.pipe(far).pipe(near);
-        near.on('close', () => far.destroy());
-        far.on('close', () => near.destroy());
-      },
-      () => near.destroy(),
-    );
-  });
+    const far = await reach(targets);
+    if (far === undefined) {
+      near.destroy();
+      return;
+    }
+    keep(far);
+    near.pipe(far).pipe(near);
+    near.on('close', () => far.destroy());
+    far.on('close', () => near.destroy());
+    if (near.destroyed) far.destroy();
+  };
+  const server = createServer({ allowHalfOpen: true }, (near) => void relay(near));
   await new Promise<void>((fulfil) => server.listen(0, '127.0.0.1', fulfil));
   return {
     port: portOf(server),
@@ -44,14 +46,13 @@ export async function startTcpForwarder(...first: readonly number[]): Promise<Tc
   };
 }
 
-/** A connection to the first target that accepts one. Throws when none does. */
-async function reach(targets: readonly number[]): Promise<Socket> {
+/** A connection to the first target that accepts one. */
+async function reach(targets: readonly number[]): Promise<Socket | undefined> {
   for (const port of targets) {
-    // oxlint-disable-next-line no-await-in-loop -- the next is asked only when this one refuses
     const socket = await attempt(port);
     if (socket !== undefined) return socket;
   }
-  throw new Error(`nobody listens on ${targets.join(', ')}`);
+  return undefined;
 }
 
 function attempt(port: number): Promise<Socket | undefined> {

@@ -7,6 +7,8 @@ const serviceTypes = ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'] a
 const protocols = ['TCP', 'UDP', 'SCTP'] as const;
 const addressTypes = ['IPv4', 'IPv6', 'FQDN'] as const;
 const serviceNameLabel = 'kubernetes.io/service-name';
+const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
+const endpointSliceController = 'endpointslice-controller.k8s.io';
 
 export function readServiceSpec(root: FieldReader, { annotations }: Metadata): Service['spec'] {
   const spec = root.requiredChild('spec');
@@ -42,8 +44,10 @@ function readTargetPort(port: FieldReader): { readonly targetPort: number } | un
 }
 
 export function readEndpointSlice(root: FieldReader): Omit<EndpointSlice, 'kind' | 'metadata'> {
+  const labels = root.child('metadata')?.child('labels');
   return {
-    serviceName: root.child('metadata')?.child('labels')?.text(serviceNameLabel) ?? '',
+    serviceName: labels?.text(serviceNameLabel) ?? '',
+    ...(labels?.text(managedByLabel) === endpointSliceController && { followsService: true }),
     addressType: root.oneOf('addressType', addressTypes),
     endpoints: root.children('endpoints').map(readEndpoint),
     ports: root.children('ports').map(readEndpointPort),
