@@ -40,6 +40,8 @@ export const problemReasons = {
   ServiceNotFound: 'The Service of a backend does not exist; its paths answer 503.',
   ServicePortNotFound: 'The Service of a backend has no such port; its paths answer 503.',
   NoEndpoints: 'The Service of a backend has no ready endpoint; its paths answer 503.',
+  EndpointRefused:
+    'An EndpointSlice names an address that, to an Envoy, is its own machine, network or cloud; it is not used.',
   UnsupportedBackend:
     'The backend is of a kind that is not served (resource backend, ExternalName unless allowed); its paths answer 503.',
   TrafficPolicyNotKept:
