@@ -19,7 +19,7 @@ export interface Problem {
 
 /** Every reason there is, with what it means; the documentation lists them from here. */
 export const problemReasons = {
-  FileUnreadable: 'A manifest file or folder cannot be read; its last good content of this run stays.',
+  FileUnreadable: 'A manifest file or folder cannot be read, or is empty now; its last good content of this run stays.',
   InvalidYaml: 'A manifest file is not valid YAML; its last good content of this run stays.',
   InvalidObject:
     'A field of an object is missing or has the wrong type; the last good form of the file or object stays.',

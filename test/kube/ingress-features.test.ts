@@ -77,7 +77,12 @@ describeWithKubernetesAndEnvoy('an Ingress', () => {
   beforeAll(async () => {
     cluster = await startKubeCluster({
       controllerManager: true,
-      controllers: ['deployment-controller', 'replicaset-controller', 'endpointslice-controller'],
+      controllers: [
+        'deployment-controller',
+        'replicaset-controller',
+        'endpointslice-controller',
+        'namespace-controller',
+      ],
     });
     agent = await startNodeAgent({ cluster, addresses: { first: 20, last: 250 }, lingerMs: 0 });
     backends = await Promise.all(names.map((name, index) => startBackend({ name, address: podAddress(6 + index) })));
@@ -85,8 +90,7 @@ describeWithKubernetesAndEnvoy('an Ingress', () => {
     await apply(
       ingressClassManifest(),
       nodeManifest(nodeName),
-      ...['paths', 'hosts', 'spread', 'else']
-        .map((name) => namespaceManifest(name)),
+      ...['paths', 'hosts', 'spread', 'else'].map((name) => namespaceManifest(name)),
     );
     const flags = {
       kubeconfig: cluster.kubeconfig,
@@ -254,6 +258,23 @@ describeWithKubernetesAndEnvoy('an Ingress', () => {
     await cluster.kubectl(['delete', 'ingress', 'rest', '-n', 'default']);
     await eventually(async () => expect(await answerOf('my-host', '/')).toBe('404'), patience);
   });
+
+  it('goes with its namespace, and is served anew in one of the same name', async () => {
+    const hosts = Array.from({ length: 200 }, (_, index) => `again-${index}.test`);
+    const make = (name: string) =>
+      apply(
+        namespaceManifest('again'),
+        ...services('again'),
+        ...hosts.map((host) => ingressOf('again', host, { rules: [rule(host, ['/', 'Prefix', name])] })),
+      );
+    const answers = async () => new Set(await Promise.all(hosts.map((host) => answerOf(host, '/'))));
+    await make('own');
+    await eventually(async () => expect(await answers()).toEqual(new Set(['own'])), patience);
+    await cluster.kubectl(['delete', 'namespace', 'again', '--timeout=60s']);
+    await eventually(async () => expect(await answers()).toEqual(new Set(['404'])), patience);
+    await make('wild');
+    await eventually(async () => expect(await answers()).toEqual(new Set(['wild'])), patience);
+  }, 120_000);
 
   it('uses all of ten pods', async () => {
     const ports = { http: 3000 };
