@@ -54,6 +54,8 @@ export interface Config {
     readonly certificate?: NamespacedName;
   };
   readonly allowExternalNames: boolean;
+  /** In files, where the operator writes them, endpoints may be on this machine; in a cluster they may not. */
+  readonly allowLocalEndpoints: boolean;
   /** In milliseconds. */
   readonly settle: { readonly quietMs: number; readonly maxMs: number };
   readonly log: LogConfig;
@@ -135,6 +137,7 @@ export function readConfig(flags: Flags, environment: Environment, traits: Comma
     listen: readListen(settings, traits),
     defaults: readDefaults(settings),
     allowExternalNames: settings.isOn('allow-external-names'),
+    allowLocalEndpoints: source.kind === 'directory',
     settle: readSettle(settings),
     log: {
       level: settings.one('log-level', parseOneOf(logLevels)) ?? traits.logLevel,

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
-import { readBootstrap, renderBootstrapFiles } from '../src/cli/bootstrap.ts';
+import { readBootstrap, renderBootstrap, renderBootstrapFiles } from '../src/cli/bootstrap.ts';
 import { readDrain } from '../src/cli/drain.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -29,6 +29,16 @@ const bootstrapFiles = renderBootstrapFiles(
   }),
 );
 
+interface ParsedBootstrap {
+  readonly node: { readonly locality?: object };
+  readonly cluster_manager: { readonly local_cluster_name?: string };
+  readonly static_resources: { readonly clusters: readonly unknown[] };
+}
+
+function parseBootstrap(flags: Parameters<typeof readBootstrap>[0]): ParsedBootstrap {
+  return parse(renderBootstrap(readBootstrap(flags)));
+}
+
 describe('the manifests', () => {
   it.each(['manifests/base/envoy/files', 'manifests/charts/sluice/files'])(
     'have in %s what `sluice bootstrap` writes',
@@ -44,6 +54,24 @@ describe('the manifests', () => {
     expect(parse(read('manifests/charts/sluice/Chart.yaml'))).toMatchObject({ version, appVersion: version });
     expect(read('manifests/base/kustomization.yaml')).toContain(`newTag: ${version}\n`);
   });
+
+  it.each(['manifests/base/envoy/deployment.yaml', 'manifests/charts/sluice/templates/envoy.yaml'])(
+    'tell in %s an Envoy its zone as `sluice bootstrap --zone` does',
+    (path) => {
+      const [, folded = ''] = /- --config-yaml\n +- >-\n([^]*?)\n +- --/.exec(read(path)) ?? [];
+      const added: unknown = parse(folded.replaceAll(/\n */g, ' ').replaceAll('$(ZONE)', 'zone-1'));
+      const flags = { xdsAddress: 'sluice-xds:18000', nodeId: 'envoy' };
+      const { static_resources: whole, ...rest } = parseBootstrap(flags);
+      const zoned = parseBootstrap({ ...flags, zone: 'zone-1' });
+      expect(zoned).toMatchObject({ node: { locality: { zone: 'zone-1' } } });
+      expect(added).toEqual({
+        node: { locality: zoned.node.locality },
+        cluster_manager: { local_cluster_name: zoned.cluster_manager.local_cluster_name },
+        static_resources: { clusters: zoned.static_resources.clusters.slice(whole.clusters.length) },
+      });
+      expect(rest.node).not.toHaveProperty('locality');
+    },
+  );
 
   it('leave Envoy time to drain before it is killed', () => {
     const deployment: unknown = parse(read('manifests/base/envoy/deployment.yaml'));

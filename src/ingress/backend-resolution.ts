@@ -23,6 +23,8 @@ export interface ResolvedBackend {
 export interface BackendPolicy {
   /** Whether a Service may name a host outside of the cluster; whoever writes Services then says what Envoy connects to. */
   readonly allowExternalNames: boolean;
+  /** Whether EndpointSlices may name addresses of Envoy's own machine and the like; only where the operator writes them. */
+  readonly allowLocalEndpoints: boolean;
 }
 
 const plain: Transport = { protocol: 'http1', prefer: 'any' };
@@ -31,7 +33,7 @@ export function resolveBackend(
   backend: Backend,
   service: Service | undefined,
   origins: readonly Origin[],
-  policy: BackendPolicy,
+  policy: Pick<BackendPolicy, 'allowExternalNames'>,
 ): ResolvedBackend {
   const name = `${backend.namespace}/${backend.service}`;
   const report = (severity: Problem['severity'], reason: ProblemReason, message: string, fix: string) =>

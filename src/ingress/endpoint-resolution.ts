@@ -4,7 +4,8 @@ import type { EndpointSlice, ServicePort } from '../cluster/kubernetes-object.ts
 import { backendName } from '../model/backend.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Problem } from '../model/problem.ts';
-import type { ResolvedBackend } from './backend-resolution.ts';
+import type { BackendPolicy, ResolvedBackend } from './backend-resolution.ts';
+import { isForeignAddress } from './endpoint-address.ts';
 
 export interface ResolvedEndpoints {
   /** Also the name of the cluster they belong to. */
@@ -20,23 +21,38 @@ export interface ResolvedEndpoints {
  * The ready endpoints; while there are none, those that terminate but still serve, so that the last replica of a Service
  * answers until it ends (EndpointConditions of `discovery.k8s.io/v1`).
  */
-export function resolveEndpoints(resolved: ResolvedBackend, slices: readonly EndpointSlice[]): ResolvedEndpoints {
-  const { backend, port, transport, origins } = resolved;
+export function resolveEndpoints(
+  resolved: ResolvedBackend,
+  slices: readonly EndpointSlice[],
+  policy: Pick<BackendPolicy, 'allowLocalEndpoints'>,
+): ResolvedEndpoints {
+  const { backend, port, transport } = resolved;
   const name = backendName(backend);
   const isExternal = transport.external !== undefined;
   if (port === undefined || isExternal) return { name, isExternal, endpoints: [], problems: [] };
-  const found = slices.flatMap((slice) => addressesOf(slice, portOf(slice, port, resolved.isOnlyPort)));
+  const named = slices.flatMap((slice) => addressesOf(slice, portOf(slice, port, resolved.isOnlyPort)));
+  const isAllowed = ({ address }: Address): boolean => policy.allowLocalEndpoints || isForeignAddress(address);
+  const found = named.filter(isAllowed);
+  const refused = found.length === named.length ? [] : named.filter((each) => !isAllowed(each));
   const ready = found.filter((each) => each.isReady);
   const usable = distinct(ready.length > 0 ? ready : found);
   const zoned = transport.prefer === 'zone' ? withZones(usable) : usable.map((each) => ({ ...each, zone: '' }));
   const endpoints = mergeFamilies(zoned, resolved.prefersIPv6);
-  if (endpoints.length > 0) return { name, isExternal, endpoints, problems: [] };
-  const problems = origins.map((origin): Problem => {
-    const message = `Service ${backend.namespace}/${backend.service} has no ready endpoint, so its paths answer 503`;
-    const fix = 'check that its pods run and are ready';
-    return { ...origin, severity: 'warning', reason: 'NoEndpoints', message, fix };
-  });
-  return { name, isExternal, endpoints: [], problems };
+  if (refused.length > 0) return { name, isExternal, endpoints, problems: refusal(resolved, refused) };
+  return { name, isExternal, endpoints, problems: endpoints.length > 0 ? [] : absence(resolved) };
+}
+
+function absence({ backend, origins }: ResolvedBackend): readonly Problem[] {
+  const message = `Service ${backend.namespace}/${backend.service} has no ready endpoint, so its paths answer 503`;
+  const fix = 'check that its pods run and are ready';
+  return origins.map((origin) => ({ ...origin, severity: 'warning', reason: 'NoEndpoints', message, fix }));
+}
+
+function refusal({ backend, origins }: ResolvedBackend, addresses: readonly Address[]): readonly Problem[] {
+  const shown = addresses.map(({ address }) => address).toSorted()[0] ?? '';
+  const message = `Service ${backend.namespace}/${backend.service} has the endpoint ${shown}, which is not used: to an Envoy it is not a pod, but its own machine, network or cloud`;
+  const fix = 'remove such addresses from the EndpointSlices of the Service';
+  return origins.map((origin) => ({ ...origin, severity: 'error', reason: 'EndpointRefused', message, fix }));
 }
 
 interface Address {

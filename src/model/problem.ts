@@ -19,7 +19,7 @@ export interface Problem {
 
 /** Every reason there is, with what it means; the documentation lists them from here. */
 export const problemReasons = {
-  FileUnreadable: 'A manifest file or folder cannot be read; its last good content of this run stays.',
+  FileUnreadable: 'A manifest file or folder cannot be read, or is empty now; its last good content of this run stays.',
   InvalidYaml: 'A manifest file is not valid YAML; its last good content of this run stays.',
   InvalidObject:
     'A field of an object is missing or has the wrong type; the last good form of the file or object stays.',
@@ -40,6 +40,8 @@ export const problemReasons = {
   ServiceNotFound: 'The Service of a backend does not exist; its paths answer 503.',
   ServicePortNotFound: 'The Service of a backend has no such port; its paths answer 503.',
   NoEndpoints: 'The Service of a backend has no ready endpoint; its paths answer 503.',
+  EndpointRefused:
+    'An EndpointSlice names an address that, to an Envoy, is its own machine, network or cloud; it is not used.',
   UnsupportedBackend:
     'The backend is of a kind that is not served (resource backend, ExternalName unless allowed); its paths answer 503.',
   TrafficPolicyNotKept:

@@ -25,10 +25,11 @@ export interface DirectorySourceOptions {
 const quietMs = 25;
 /** ... or this long after it first told something. */
 const maxWaitMs = 500;
-/** For so many milliseconds a file may be gone or empty, as it is for a moment while some programs save it. */
+/** For so many milliseconds a file may be gone or empty, as it is for a moment while some programs save it, and nothing is said. */
 const graceMs = 150;
 /** A file that changed so many milliseconds before it was read may change again without a new fingerprint. */
 const freshMs = 50;
+const emptyFix = 'Fill it again, or delete it if its objects are to go';
 const filesAtOnce = 64;
 const maxFileBytes = 16 * 1024 * 1024;
 
@@ -38,8 +39,9 @@ const maxFileBytes = 16 * 1024 * 1024;
  * passed over.
  *
  * While a file is broken, what it defined when it last was sound stays; if it never was, the documents of it that can
- * be read are used. A given path, or a folder, that cannot be read keeps what it last held; a file that is deleted
- * from a folder takes its objects with it. An object that is defined twice is taken from the first path, then file
+ * be read are used. A file that is emptied counts as broken: a full disk or a save that was cut off looks like that. A
+ * given path, or a folder, that cannot be read keeps what it last held; a file that is deleted from a folder takes its
+ * objects with it. An object that is defined twice is taken from the first path, then file
  * name, then position. The problems of a file have its name as their origin. See `Source` for the rest.
  */
 export function directorySource(paths: readonly string[], options: DirectorySourceOptions = {}): Source {
@@ -63,7 +65,6 @@ interface Receiver {
 interface ReadFile {
   readonly fingerprint: string;
   readonly hash: string;
-  readonly isEmpty: boolean;
 }
 
 class ManifestFollower {
@@ -197,12 +198,13 @@ class ManifestFollower {
       this.#fail(file, `It cannot be read: ${messageOf(error)}`);
       return true;
     }
-    const isEmpty = text.trim() === '';
-    if (isEmpty && last?.isEmpty === false && !this.#isBeyondDoubt(file.path)) return false;
+    const isEmptied = text.trim() === '' && this.#manifests.defines(file.path);
+    if (isEmptied && !this.#isBeyondDoubt(file.path)) return false;
     this.#doubts.delete(file.path);
     const hash = createHash('sha256').update(text).digest('base64');
-    if (hash !== last?.hash) this.#parse(file, text);
-    this.#read.set(file.path, { fingerprint: isFresh ? '' : file.fingerprint, hash, isEmpty });
+    if (isEmptied) this.#manifests.fail(file, 'It is empty now; what it said before stays', emptyFix);
+    else if (hash !== last?.hash) this.#parse(file, text);
+    this.#read.set(file.path, { fingerprint: isFresh ? '' : file.fingerprint, hash });
     return !isFresh;
   }
 

@@ -76,9 +76,15 @@ class Walk {
 
   /** `ancestors` are the real paths of the folder and of those around it: a link to one of them leads nowhere new. */
   async #folder(folder: ManifestFile, ancestors: readonly string[]): Promise<void> {
-    const names = (await readdir(folder.path)).filter((name) => !name.startsWith('.'));
-    const entries = names.map((name) => this.#file(join(folder.path, name), join(folder.name, name)));
-    await Promise.all(entries.map((entry) => this.#entry(entry, ancestors)));
+    const found = await readdir(folder.path, { withFileTypes: true });
+    const shown = found.filter(({ name }) => !name.startsWith('.'));
+    await Promise.all(
+      shown.map(async (each) => {
+        const entry = this.#file(join(folder.path, each.name), join(folder.name, each.name));
+        if (!(await isMisnamed(entry.path))) await this.#entry(entry, ancestors);
+        else if (each.isDirectory() || isManifestName(each.name)) this.#unreadable(entry, misnamed);
+      }),
+    );
   }
 
   async #entry(entry: ManifestFile, ancestors: readonly string[]): Promise<void> {
@@ -106,13 +112,24 @@ class Walk {
   }
 
   #fail(file: ManifestFile, error: unknown): void {
-    const message = isMissing(error) ? 'It does not exist' : `It cannot be read: ${messageOf(error)}`;
+    this.#unreadable(file, isMissing(error) ? 'It does not exist' : `It cannot be read: ${messageOf(error)}`);
+  }
+
+  #unreadable(file: ManifestFile, message: string): void {
     this.unreadable.push({ ...file, message });
   }
 
   #file(path: string, name: string): ManifestFile {
     return { path, name, rank: this.#rank };
   }
+}
+
+const misnamed = 'Its name is not valid UTF-8, so it cannot be opened; rename it';
+
+/** Node puts U+FFFD in the place of bytes that are not UTF-8, and a file of that name is then not there. */
+async function isMisnamed(path: string): Promise<boolean> {
+  if (!basename(path).includes('\uFFFD')) return false;
+  return lstat(path).then(() => false, isMissing);
 }
 
 function isLink(path: string): Promise<boolean> {

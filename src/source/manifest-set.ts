@@ -49,7 +49,7 @@ export class ManifestSet {
   }
 
   /** The file, or folder, cannot be read; what it defined stays. */
-  fail(file: ManifestFile, message: string): void {
+  fail(file: ManifestFile, message: string, fix = 'Create it, or make it readable; it is picked up then'): void {
     const last = this.#entries.get(file.path) ?? { objects: [], isWhole: false };
     const problem: Problem = {
       object: { kind: 'File', namespace: '', name: file.name },
@@ -57,9 +57,14 @@ export class ManifestSet {
       severity: 'error',
       reason: 'FileUnreadable',
       message,
-      fix: 'Create it, or make it readable; it is picked up then',
+      fix,
     };
     this.#entries.set(file.path, { ...last, file, problems: [problem] });
+  }
+
+  /** Whether objects of the file are in use. */
+  defines(path: string): boolean {
+    return (this.#entries.get(path)?.objects.length ?? 0) > 0;
   }
 
   delete(path: string): void {

@@ -3,6 +3,13 @@
 import type { KubernetesObject } from '../cluster/kubernetes-object.ts';
 import { referencedSecrets } from '../cluster/secret-reference.ts';
 
+/**
+ * So many of one object are looked for by name. Each costs a list and a watch, so that whoever may write one large Ingress
+ * could else hold up the start of the control plane and the API server with it. Secrets of the type for certificates are
+ * found without being looked for.
+ */
+const mostOfOneObject = 100;
+
 export class SecretDemand {
   readonly #references = new Map<string, readonly string[]>();
   readonly #counts = new Map<string, number>();
@@ -28,7 +35,7 @@ export class SecretDemand {
    */
   note(origin: string, object: KubernetesObject | undefined): readonly string[] {
     const before = this.#references.get(origin) ?? [];
-    const now = object === undefined ? [] : referencedSecrets(object);
+    const now = object === undefined ? [] : [...new Set(referencedSecrets(object))].slice(0, mostOfOneObject);
     for (const secret of now) this.#count(secret, 1);
     for (const secret of before) this.#count(secret, -1);
     if (now.length > 0) this.#references.set(origin, now);

@@ -157,6 +157,8 @@ function httpConnectionManager(table: RouteConfigurationName, { trustedHops = 0 
       request_headers_timeout: '10s',
       stream_idle_timeout: '300s',
       common_http_protocol_options: { idle_timeout: '3600s', headers_with_underscores_action: 'DROP_HEADER' },
+      // Health checks and old tools speak HTTP/1.0, some without a Host, which nobody's rule can have as `_`.
+      http_protocol_options: { accept_http_10: true, default_host_for_http_10: '_' },
       http2_protocol_options: {
         max_concurrent_streams: 128,
         initial_stream_window_size: 65_536,

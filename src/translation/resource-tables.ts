@@ -29,6 +29,10 @@ export interface ResourceTable {
 
 export function resourceTables(graph: Graph, routing: RoutingTables, listen: ListenAddress): readonly ResourceTable[] {
   const served = servedCertificates(graph, routing);
+  const below = graph.group('hosts with certificates by wildcard', served, (_secrets, host) => {
+    const wildcard = wildcardOf(host);
+    return wildcard === undefined ? [] : [wildcard];
+  });
   return [
     clusterTable(graph, routing),
     loadAssignmentTable(graph, routing),
@@ -36,7 +40,7 @@ export function resourceTables(graph: Graph, routing: RoutingTables, listen: Lis
     httpListenerTable(graph, listen),
     httpsListenerTable(graph, served, listen),
     routeConfigurationTable(graph, listen),
-    ...routeConfigurationNames.map((name) => virtualHostTable(graph, routing, served, name)),
+    ...routeConfigurationNames.map((name) => virtualHostTable(graph, routing, { served, below }, name)),
   ];
 }
 
@@ -151,7 +155,7 @@ function routeConfigurationTable(graph: Graph, listen: ListenAddress): ResourceT
 function virtualHostTable(
   graph: Graph,
   { hosts, unmatched }: RoutingTables,
-  served: Table<readonly string[]>,
+  tls: TlsHosts,
   routes: RouteConfigurationName,
 ): ResourceTable {
   const nameOf = (host: string): string => virtualHostName(routes, host);
@@ -161,7 +165,7 @@ function virtualHostTable(
     (name, { host }, look) => {
       // An Envoy waits for the first virtual host of a table, so the catch-all is there even when it has no routes.
       if (name === knownHosts || (host.routes.length === 0 && name !== anyHost)) return undefined;
-      if (routes === 'https' && !isReachableOverTls(host, look, served)) return undefined;
+      if (routes === 'https' && !isReachableOverTls(host, look, tls)) return undefined;
       const catchAll = name.startsWith('*.') ? look(hosts, anyHost)?.host : undefined;
       const virtualHost = translateVirtualHost(routes, host, {
         unmatched: name === anyHost ? undefined : unmatched,
@@ -178,9 +182,20 @@ function virtualHostTable(
   return { typeUrl: typeUrl.virtualHost, table, nameOf };
 }
 
-/** Whether a TLS client that asks for this host is shown a certificate, its own or that of a host which covers it. */
-function isReachableOverTls({ name }: Host, look: Look, served: Table<readonly string[]>): boolean {
+/** Which hosts have certificates that can be used. */
+interface TlsHosts {
+  readonly served: Table<readonly string[]>;
+  /** By the wildcard host that covers them. */
+  readonly below: Table<readonly string[]>;
+}
+
+/**
+ * Whether a TLS client that asks for this host is shown a certificate: its own, that of a host which covers it, or, for a
+ * wildcard host, that of a single host below it.
+ */
+function isReachableOverTls({ name }: Host, look: Look, { served, below }: TlsHosts): boolean {
   const wildcard = wildcardOf(name);
   const covering = [name, ...(wildcard === undefined ? [] : [wildcard]), anyHost];
-  return name === anyHost || covering.some((each) => look(served, each) !== undefined);
+  if (name === anyHost || covering.some((each) => look(served, each) !== undefined)) return true;
+  return look(below, name) !== undefined;
 }

@@ -84,7 +84,7 @@ export function routingTables(
     hosts,
     unmatched,
     backends,
-    endpoints: endpointTable(graph, objects, backends),
+    endpoints: endpointTable(graph, objects, backends, policy),
     ...certificateTables(graph, objects, { hosts, readings }, history),
   };
 }
@@ -132,6 +132,7 @@ function endpointTable(
   graph: Graph,
   objects: ObjectTables,
   backends: Table<ResolvedBackend>,
+  policy: BackendPolicy,
 ): Table<ResolvedEndpoints> {
   const slicesOfService = graph.group('EndpointSlices by Service', objects.EndpointSlice, (slice) =>
     slice.serviceName === '' ? [] : [objectKey({ namespace: slice.metadata.namespace, name: slice.serviceName })],
@@ -142,6 +143,7 @@ function endpointTable(
     return resolveEndpoints(
       resolved,
       keys.flatMap((key) => look(objects.EndpointSlice, key) ?? []),
+      policy,
     );
   });
 }

@@ -27,6 +27,8 @@ export interface TranslationOptions {
   readonly defaults: FlagDefaults;
   /** Whether Services of type ExternalName are served; no when left out. */
   readonly allowExternalNames?: boolean;
+  /** Whether endpoints may be addresses of Envoy's own machine and the like; yes when left out. */
+  readonly allowLocalEndpoints?: boolean;
 }
 
 /** What an object is now, or undefined when it is gone. */
@@ -67,7 +69,8 @@ export class Translation {
       lastGood: this.#graph.input('last good certificates'),
       checkedAt: this.#graph.input('last looks at validity', Object.is),
     };
-    const policy = { allowExternalNames: options.allowExternalNames ?? false };
+    const { allowExternalNames = false, allowLocalEndpoints = true } = options;
+    const policy = { allowExternalNames, allowLocalEndpoints };
     const { classes, defaults } = options;
     const routing = routingTables(this.#graph, this.#objects, classes, defaults, policy, this.#history);
     this.#routing = routing;

@@ -42,6 +42,7 @@ describe('configuration', () => {
       listen,
       defaults: {},
       allowExternalNames: false,
+      allowLocalEndpoints: true,
       settle: { quietMs: 1, maxMs: 100 },
       log: { level: 'info', format: 'json' },
     });
@@ -50,6 +51,11 @@ describe('configuration', () => {
   it('is frozen all the way down', () => {
     const config = read({});
     expect([config, config.classes, config.classes.names, config.listen].every(Object.isFrozen)).toBe(true);
+  });
+
+  it('takes endpoints on this machine from files, and from no cluster', () => {
+    expect(read({}).allowLocalEndpoints).toBe(true);
+    expect(read({ dir: [], kubeconfig: 'admin.conf' }).allowLocalEndpoints).toBe(false);
   });
 
   it.each<[Flags, Partial<Config>]>([

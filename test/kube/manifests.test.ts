@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { writeAccountKubeconfig } from '../support/account-kubeconfig.ts';
 import { type Backend, startBackend } from '../support/backend.ts';
+import { certificate } from '../support/certificates.ts';
 import { freeAddresses, warningsOf } from '../support/control-plane-process.ts';
 import { type RunningEnvoy, startEnvoy } from '../support/envoy.ts';
 import { eventually } from '../support/eventually.ts';
@@ -19,6 +20,7 @@ import {
   manifestText,
   namespaceManifest,
   serviceManifest,
+  tlsSecretManifest,
 } from '../support/kube-manifests.ts';
 import { findObject, podsOf, type RenderedObject, renderedObjects, serveArguments } from '../support/manifest-tree.ts';
 import { mountSecret } from '../support/mounted-secret.ts';
@@ -37,6 +39,12 @@ async function render(cluster: KubeCluster, overlay: string): Promise<readonly R
 
 function apply(cluster: KubeCluster, overlay: string): Promise<string> {
   return cluster.kubectl(['apply', '--validate=strict', '-k', join(manifests, overlay)]);
+}
+
+interface Installed {
+  readonly sluice: RunningProcess;
+  readonly httpPort: number;
+  readonly httpsPort: number;
 }
 
 async function mayI(cluster: KubeCluster, as: string, question: string): Promise<boolean> {
@@ -143,16 +151,23 @@ describeWithKubernetesAndEnvoy('a control plane with the rights of the manifests
   let backend: Backend;
   let folder: string;
   const running: (RunningProcess | RunningEnvoy)[] = [];
+  const pairs = { shop: certificate({ names: ['shop.test'] }), other: certificate({ names: ['other.test'] }) };
 
   beforeAll(async () => {
     cluster = await startKubeCluster();
     backend = await startBackend({ name: 'shop', address: podAddress(60) });
     folder = await mkdtemp(join(tmpdir(), 'sluice-manifests-'));
     await cluster.kubectl(['apply', '-f', '-'], manifestText(namespaceManifest('shop'), namespaceManifest('other')));
-    const objects = ['shop', 'other'].flatMap((namespace) => [
+    const objects = (['shop', 'other'] as const).flatMap((namespace) => [
       serviceManifest(namespace, 'web'),
       endpointSliceManifest(namespace, 'web', { address: podAddress(60), port: backend.port }),
-      ingressManifest(namespace, 'web', { hosts: { [`${namespace}.test`]: 'web:80' } }),
+      // A Secret of this type is read by its name.
+      { ...tlsSecretManifest(namespace, 'web-tls', pairs[namespace]), type: 'Opaque' },
+      ingressManifest(namespace, 'web', {
+        hosts: { [`${namespace}.test`]: 'web:80' },
+        tls: { [`${namespace}.test`]: 'web-tls' },
+      }),
+      ingressManifest(namespace, 'broken', { hosts: { [`broken.${namespace}.test`]: 'nobody:80' } }),
     ]);
     await cluster.kubectl(['apply', '-f', '-'], manifestText(...objects));
   }, 90_000);
@@ -164,7 +179,7 @@ describeWithKubernetesAndEnvoy('a control plane with the rights of the manifests
   }, 60_000);
 
   /** The control plane and an Envoy as an overlay describes them, less kubelet: on loopback, with files in a folder. */
-  async function install(overlay: string): Promise<{ readonly sluice: RunningProcess; readonly httpPort: number }> {
+  async function install(overlay: string): Promise<Installed> {
     await apply(cluster, overlay);
     // What a cloud would do.
     const balanced = { status: { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } } };
@@ -205,7 +220,7 @@ describeWithKubernetesAndEnvoy('a control plane with the rights of the manifests
     running.push(envoy);
     const sessions = await httpRequest({ port: adminPort, path: '/debug/sessions' });
     expect(sessions.body).toContain(`pod-of-${overlay}`);
-    return { sluice, httpPort };
+    return { sluice, httpPort, httpsPort };
   }
 
   function envoySecret(): Promise<Readonly<Record<string, string>>> {
@@ -217,6 +232,19 @@ describeWithKubernetesAndEnvoy('a control plane with the rights of the manifests
       expect(Object.keys(keys).toSorted()).toEqual(['ca.crt', 'tls.crt', 'tls.key']);
       return keys;
     });
+  }
+
+  /** Over TLS with the certificate of the namespace, with an address in the status, and told what is wrong. */
+  async function isWhole(namespace: 'shop' | 'other', httpsPort: number): Promise<void> {
+    const request = { port: httpsPort, host: `${namespace}.test`, tls: { ca: pairs[namespace].cert } };
+    await eventually(async () => expect((await httpRequest(request)).status).toBe(200));
+    await eventually(async () => expect(await addressOf(namespace)).toBe('192.0.2.1'), { within: 20_000 });
+    const events = ['get', 'events', '--namespace', namespace, '-o', 'jsonpath={.items[*].reason}'];
+    await eventually(async () => expect(await cluster.kubectl(events)).toContain('ServiceNotFound'), {
+      within: 20_000,
+    });
+    const lease = ['get', 'lease', 'sluice-leader', '-n', 'sluice-system', '-o', 'jsonpath={.spec.holderIdentity}'];
+    expect(await cluster.kubectl(lease)).not.toBe('');
   }
 
   const statusOf = async (port: number, host: string): Promise<number> => (await httpRequest({ port, host })).status;
@@ -233,21 +261,31 @@ describeWithKubernetesAndEnvoy('a control plane with the rights of the manifests
     ]);
 
   it('serves the whole cluster over self-made mutual TLS', async () => {
-    const { sluice, httpPort } = await install('overlays/cloud');
+    const { sluice, httpPort, httpsPort } = await install('overlays/cloud');
     await eventually(async () => {
       expect(await statusOf(httpPort, 'shop.test')).toBe(200);
       expect(await statusOf(httpPort, 'other.test')).toBe(200);
     });
-    await eventually(async () => expect(await addressOf('other')).toBe('192.0.2.1'));
+    await isWhole('shop', httpsPort);
+    await isWhole('other', httpsPort);
     expect(warningsOf(sluice)).toEqual([]);
+    await sluice.stop();
   }, 90_000);
 
   it('serves one namespace with no rights outside of it', async () => {
     await cluster.kubectl(['delete', 'clusterrolebinding,clusterrole', 'sluice']);
     await cluster.kubectl(['delete', 'ingressclass', 'sluice']);
-    const { sluice, httpPort } = await install('overlays/watch-namespace');
+    // Nothing that the control plane before this one has written is there any more.
+    const ours = ['ingress', 'web', '--namespace', 'shop', '--subresource=status', '--type=merge'];
+    await cluster.kubectl(['patch', ...ours, '-p', '{"status":{"loadBalancer":null}}']);
+    await cluster.kubectl(['delete', 'events', '--all', '--namespace', 'shop']);
+    await cluster.kubectl(['delete', 'events', '--all', '--namespace', 'other']);
+    const { sluice, httpPort, httpsPort } = await install('overlays/watch-namespace');
     await eventually(async () => expect(await statusOf(httpPort, 'shop.test')).toBe(200));
+    await isWhole('shop', httpsPort);
     expect(await statusOf(httpPort, 'other.test')).toBe(404);
+    await expect(httpRequest({ port: httpsPort, host: 'other.test', tls: {} })).rejects.toThrow();
+    expect(await cluster.kubectl(['get', 'events', '--namespace', 'other', '-o', 'name'])).toBe('');
     expect(warningsOf(sluice)).toEqual([]);
     const rights = await cluster.kubectl(['auth', 'can-i', '--list', '--as', account, '--namespace', 'other']);
     expect(rights).not.toMatch(/secrets|ingresses|services /);

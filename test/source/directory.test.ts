@@ -103,12 +103,46 @@ describe('directorySource', () => {
     expect(recorder.changes.every(({ object }) => object !== undefined)).toBe(true);
   });
 
-  it('takes the objects of a file that stays empty away', async () => {
+  it('keeps what a file said that stays empty, which is a save gone wrong, and says so until it is filled or deleted', async () => {
     await write('a.yaml', documents(rawIngress('a')));
+    await write('b.yaml', documents(rawIngress('b')));
     await begin();
     await write('a.yaml', '');
+    await write('b.yaml', ' \n');
+    await recorder.until('both are reported', () => recorder.problems.length === 2);
+    expect(recorder.problems).toEqual([
+      expect.objectContaining({ reason: 'FileUnreadable', message: expect.stringContaining('empty') }),
+      expect.objectContaining({ reason: 'FileUnreadable', fix: expect.stringContaining('delete') }),
+    ]);
+    expect(recorder.changes.every(({ object }) => object !== undefined)).toBe(true);
+    await write('a.yaml', documents(rawIngress('a', 'two.test')));
+    await recorder.until('the host is new', () => hostOf('a') === 'two.test');
+    await unlink(at('b.yaml'));
+    await recorder.until('b went', () => !known('b')());
+    expect(recorder.problems).toEqual([]);
+  });
+
+  it('takes the objects away of a file in which nothing but a comment is left', async () => {
+    await write('a.yaml', documents(rawIngress('a')));
+    await begin();
+    await write('a.yaml', '# nothing\n');
     await recorder.until('a went', () => !known('a')());
     expect(recorder.problems).toEqual([]);
+  });
+
+  it('says that it cannot open what has a name that is not UTF-8', async () => {
+    const named = (text: string) => Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(text, 'latin1')]);
+    await writeFile(named('caf\u00e9.yaml'), documents(rawIngress('a')));
+    await writeFile(named('caf\u00e9.txt'), '');
+    await mkdir(named('d\u00e9'));
+    await begin();
+    await recorder.until('both are reported', () => recorder.problems.length === 2);
+    expect(recorder.problems.map(({ reason, message }) => [reason, message.includes('UTF-8')])).toEqual([
+      ['FileUnreadable', true],
+      ['FileUnreadable', true],
+    ]);
+    await rm(named('caf\u00e9.yaml'));
+    await recorder.until('one is left', () => recorder.problems.length === 1);
   });
 
   it('follows links that are replaced, as in a mounted ConfigMap', async () => {

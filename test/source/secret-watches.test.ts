@@ -53,6 +53,18 @@ describe('Secrets of other types than that for certificates', () => {
     expect(new Set(named())).toEqual(new Set(['web-tls']));
   });
 
+  it('are looked for up to a hundred times for one Ingress, so that it cannot hold everything up', async () => {
+    const names = Array.from({ length: 300 }, (_, index) => `missing-${index}`);
+    server.put(withTls('greedy', ...names, ...names, 'typed'));
+    server.put(rawSecret('typed'));
+    server.put(opaque('web-tls'));
+    server.put(withTls('modest', 'web-tls'));
+    begin();
+    await recorder.synced();
+    expect(recorder.names.slice(2)).toEqual(['Secret default/typed', 'Secret default/web-tls']);
+    expect(new Set(named()).size).toBe(101);
+  });
+
   it('come, change and go with the Secret and with the last Ingress that names them', async () => {
     begin();
     await recorder.synced();

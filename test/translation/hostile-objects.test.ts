@@ -10,8 +10,10 @@ import { applied, endpointSlice, ingress, ingressClass, service, tlsSecret } fro
 import { translationOptions } from '../support/serving.ts';
 
 /** Every resource as JSON by `type name`. */
-function translated(objects: readonly KubernetesObject[], options = translationOptions): ReadonlyMap<string, string> {
-  const translation = new Translation(options);
+function translated(
+  objects: readonly KubernetesObject[],
+  translation = new Translation(translationOptions),
+): ReadonlyMap<string, string> {
   translation.update([ingressClass(), ...objects].map(applied));
   return new Map(
     translation.commit().map(({ typeUrl, name, resource }) => {
@@ -31,7 +33,7 @@ describe('the translation of hostile objects', () => {
         tlsSecret('x', pair.cert, pair.key, 'evil'),
         ingress('i', { namespace: 'evil', hosts: { '': { '/': 'web:80' } }, tls: [{ hosts: [], secretName: 'x' }] }),
       ],
-      { ...translationOptions, defaults: { certificate: { namespace: 'infra', name: 'def' } } },
+      new Translation({ ...translationOptions, defaults: { certificate: { namespace: 'infra', name: 'def' } } }),
     );
     expect(resources.get('Listener https')).toContain('infra/def');
     expect(resources.get('Listener https')).not.toContain('evil/x');
@@ -45,6 +47,38 @@ describe('the translation of hostile objects', () => {
     ]);
     const assignment = resources.get('ClusterLoadAssignment default/web/80') ?? '';
     expect([...assignment.matchAll(/"address":"([^"]+)"/g)].map(([, address]) => address)).toEqual(['fd00::1']);
+  });
+
+  it.each([
+    '127.0.0.1',
+    '127.8.8.8',
+    '0.0.0.0',
+    '169.254.169.254',
+    '224.0.0.1',
+    '255.255.255.255',
+    '100.100.100.200',
+    '168.63.129.16',
+    '::',
+    '::1',
+    '0:0:0:0:0:0:0:1',
+    '::ffff:127.0.0.1',
+    '::ffff:a9fe:a9fe',
+    'fe80::1',
+    'ff02::1',
+    'fd00:ec2::254',
+  ])('refuses in a cluster the endpoint %s, which is where an Envoy finds something else than a pod', (address) => {
+    const objects = [
+      ingress('i', { hosts: { 'a.test': { '/': 'web:80' } } }),
+      service('web', { http: 80 }),
+      endpointSlice('web-1', 'web', { http: 8080 }, [address]),
+      endpointSlice('web-2', 'web', { http: 8080 }, ['10.0.0.7', 'fd00::7']),
+    ];
+    const translation = new Translation({ ...translationOptions, allowLocalEndpoints: false });
+    const assignment = translated(objects, translation).get('ClusterLoadAssignment default/web/80') ?? '';
+    expect([...assignment.matchAll(/"address":"([^"]+)"/g)].map(([, each]) => each)).toEqual(['10.0.0.7', 'fd00::7']);
+    expect(translation.problems()).toEqual([
+      expect.objectContaining({ reason: 'EndpointRefused', message: expect.stringContaining(address) }),
+    ]);
   });
 
   it.each([
