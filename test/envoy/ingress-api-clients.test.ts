@@ -1,5 +1,6 @@
 /** What a backend is told of the client, and what of the client's own words is believed. */
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { text } from 'node:stream/consumers';
 import { connect as connectHttp2 } from 'node:http2';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -217,6 +218,14 @@ describeWithEnvoy('what a backend is told of the client', () => {
       expect(answer).toContain('"x-real-ip":"203.0.113.8"');
     });
 
+    it('is the address that stands there before TLS, and the host is found by the server name behind it', async () => {
+      const port = await scene.envoy.listenerPort('https');
+      const header = 'PROXY TCP4 203.0.113.9 192.0.2.1 40000 443\r\n';
+      expect(await askTls(port, header, request)).toContain('"x-forwarded-for":"203.0.113.9"');
+      await expect(askTls(port, header, request, 'unknown.test')).rejects.toThrow();
+      await expect(askTls(port, '', request)).rejects.toThrow();
+    });
+
     it('is nothing without it: the connection is closed', async () => {
       expect(await askRaw(await scene.envoy.listenerPort('http'), request)).toBe('');
     });
@@ -256,5 +265,19 @@ function askRaw(
     });
     socket.once('error', (error) => ('code' in error && error.code === 'ECONNRESET' ? fulfil(seen) : reject(error)));
     socket.once('close', () => fulfil(seen));
+  });
+}
+
+/** Sends the header in plain text, then the bytes over TLS, and gives what comes back; it throws when there is no handshake. */
+function askTls(port: number, header: string, bytes: string, servername = 'client.test'): Promise<string> {
+  return new Promise((fulfil, reject) => {
+    const plain = connect({ port, host: '127.0.0.1' }, () => {
+      plain.write(header);
+      const secure = connectTls({ socket: plain, servername, rejectUnauthorized: false }, () => secure.write(bytes));
+      secure.once('error', reject);
+      fulfil(text(secure));
+    });
+    plain.setTimeout(10_000, () => plain.destroy(new Error('no end')));
+    plain.once('error', reject);
   });
 }
