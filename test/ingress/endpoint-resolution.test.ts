@@ -9,7 +9,9 @@ import { endpointSlice, service } from '../support/objects.ts';
 function endpointsOf(of: Service, ...slices: readonly EndpointSlice[]): readonly string[] {
   const backend = { namespace: 'default', service: 'web', port: { kind: 'number', number: 80 } } as const;
   const resolved = resolveBackend(backend, of, [], { allowExternalNames: false });
-  return resolveEndpoints(resolved, slices).endpoints.map(({ address, port }) => `${address}:${port}`);
+  return resolveEndpoints(resolved, slices, { allowLocalEndpoints: false }).endpoints.map(
+    ({ address, port }) => `${address}:${port}`,
+  );
 }
 
 /** As the EndpointSlice controller writes it. */

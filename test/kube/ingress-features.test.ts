@@ -84,7 +84,12 @@ describeWithKubernetesAndEnvoy('an Ingress', () => {
         'namespace-controller',
       ],
     });
-    agent = await startNodeAgent({ cluster, addresses: { first: 20, last: 250 }, lingerMs: 0 });
+    agent = await startNodeAgent({
+      cluster,
+      addresses: { first: 20, last: 250 },
+      lingerMs: 0,
+      isUsed: () => Promise.resolve(false),
+    });
     backends = await Promise.all(names.map((name, index) => startBackend({ name, address: podAddress(6 + index) })));
     listen = await freeAddresses();
     await apply(
