@@ -56,6 +56,10 @@ export interface Config {
   readonly allowExternalNames: boolean;
   /** In files, where the operator writes them, endpoints may be on this machine; in a cluster they may not. */
   readonly allowLocalEndpoints: boolean;
+  readonly features: {
+    /** What the names of annotations for policies begin with, before the slash. */
+    readonly prefix: string;
+  };
   /** In milliseconds. */
   readonly settle: { readonly quietMs: number; readonly maxMs: number };
   readonly log: LogConfig;
@@ -138,6 +142,7 @@ export function readConfig(flags: Flags, environment: Environment, traits: Comma
     defaults: readDefaults(settings),
     allowExternalNames: settings.isOn('allow-external-names'),
     allowLocalEndpoints: source.kind === 'directory',
+    features: { prefix: settings.one('annotations-prefix', parsePrefix) ?? 'nginx.ingress.kubernetes.io' },
     settle: readSettle(settings),
     log: {
       level: settings.one('log-level', parseOneOf(logLevels)) ?? traits.logLevel,
@@ -145,6 +150,12 @@ export function readConfig(flags: Flags, environment: Environment, traits: Comma
     },
     ...(source.kind === 'kubernetes' && { status: readStatus(settings, environment) }),
   });
+}
+
+/** A DNS name, as in the names of annotations (`metadata.annotations` of Kubernetes). */
+function parsePrefix(setting: Setting): string {
+  if (/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(setting.value)) return setting.value;
+  return refuse(setting, 'is no prefix of annotations', 'give a DNS name such as nginx.ingress.kubernetes.io');
 }
 
 function orDefault(values: readonly string[], byDefault: string): readonly string[] {

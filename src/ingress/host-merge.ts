@@ -1,10 +1,14 @@
 /** One host out of all that the Ingresses say of it: the older Ingress wins, and the other is told. */
+import { isOfHost } from '../features/policies.ts';
 import { comparePathMatches } from '../model/host.ts';
 import type { Host, Origin, PathMatch, Route } from '../model/host.ts';
 import { describeObject, objectKey } from '../model/object-ref.ts';
+import type { Policies } from '../model/policy.ts';
+import { noPolicies } from '../model/policy.ts';
 import type { Problem, ProblemReason } from '../model/problem.ts';
 import { flagKind } from './flag-reading.ts';
-import type { CertificateClaim, IngressReading } from './ingress-reading.ts';
+import type { CertificateClaim, HostReading, IngressReading } from './ingress-reading.ts';
+import { asRegex } from './path-match.ts';
 
 export interface MergedHost {
   readonly host: Host;
@@ -14,7 +18,8 @@ export interface MergedHost {
 /** Merges what the readings say of a host; the order of the readings does not matter. */
 export function mergeHost(name: string, readings: readonly IngressReading[]): MergedHost {
   const problems: Problem[] = [];
-  const parts = readings.toSorted(compareAge).flatMap((reading) => reading.hosts.get(name) ?? []);
+  const sorted = readings.toSorted(compareAge);
+  const parts = sorted.flatMap((reading) => reading.hosts.get(name) ?? []);
   const routes = mergeRoutes(
     name,
     parts.flatMap((part) => part.routes),
@@ -28,14 +33,49 @@ export function mergeHost(name: string, readings: readonly IngressReading[]): Me
   // The certificate for all hosts that have none is the operator's to choose, where there is a flag.
   const ranked = [...claims.filter((each) => each.some(isFlag)), ...claims.filter((each) => !each.some(isFlag))];
   const certificates = mergeClaims(name, ranked, problems);
-  const hasRoot = routes.some((route) => route.match.kind === 'prefix' && route.match.path === '');
+  const hasRoot = fallback !== undefined || routes.some(isRoot);
+  const root = hasRoot ? undefined : implicitRoot(parts);
   return {
     host: {
       name,
-      routes: fallback === undefined || hasRoot ? routes : [...routes, fallback],
+      routes: fallback === undefined || routes.some(isRoot) ? routes : [...routes, fallback],
       certificates,
+      hasTls: parts.some(({ hasTls }) => hasTls),
+      policies: hostPolicies(name, sorted, problems),
+      ...(root && { implicitRoot: root }),
     },
     problems,
+  };
+}
+
+function isRoot({ match }: Route): boolean {
+  return (match.kind === 'prefix' && match.path === '') || (match.kind === 'regex' && match.path === '/');
+}
+
+/** As if the oldest Ingress with paths on the host had one for all others: so nothing of the host escapes its policies. */
+function implicitRoot(parts: readonly HostReading[]): Route | undefined {
+  const oldest = parts.find(({ routes }) => routes.length > 0)?.routes[0];
+  return oldest && { ...oldest, match: { kind: 'prefix', path: '' }, action: { kind: 'not found' } };
+}
+
+/** Those of the whole host, from the oldest Ingress that has them. */
+function hostPolicies(host: string, sorted: readonly IngressReading[], problems: Problem[]): Policies {
+  const winners = new Map<string, IngressReading>();
+  for (const reading of sorted) {
+    for (const feature of Object.keys(reading.policies.byFeature)) {
+      if (!isOfHost(feature) || (reading.hosts.get(host)?.routes.length ?? 0) === 0) continue;
+      const winner = winners.get(feature);
+      if (winner === undefined) winners.set(feature, reading);
+      else {
+        const message = `${feature} of host "${host}" is as ${describeObject(winner.object)} says`;
+        const origin = { object: reading.object, field: 'metadata.annotations' };
+        problems.push(conflict('HostPolicyConflict', origin, message, 'set it in one Ingress of the host'));
+      }
+    }
+  }
+  if (winners.size === 0) return noPolicies;
+  return {
+    byFeature: Object.fromEntries([...winners].map(([name, { policies }]) => [name, policies.byFeature[name]])),
   };
 }
 
@@ -51,8 +91,10 @@ function compareAge(a: IngressReading, b: IngressReading): number {
 }
 
 function mergeRoutes(host: string, routes: readonly Route[], problems: Problem[]): readonly Route[] {
+  const isRegexHost = routes.some(({ match }) => match.kind === 'regex');
+  const alike = isRegexHost ? routes.map((route) => ({ ...route, match: asRegex(route.match) })) : routes;
   const winners = new Map<string, Route>();
-  for (const route of routes) {
+  for (const route of alike) {
     const key = `${route.match.kind} ${route.match.path}`;
     const winner = winners.get(key);
     if (winner === undefined) winners.set(key, route);
@@ -97,6 +139,7 @@ function conflict(reason: ProblemReason, origin: Origin, message: string, fix: s
 }
 
 function describePath(match: PathMatch): string {
+  if (match.kind === 'regex') return `path expression "${match.path}"`;
   return match.kind === 'exact'
     ? `exact path "${match.path}"`
     : `path prefix "${match.path === '' ? '/' : match.path}"`;

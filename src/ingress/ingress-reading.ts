@@ -1,17 +1,22 @@
 /** What one Ingress asks for, host by host, read without a look at any other Ingress or at the Services it names. */
 import type { Ingress, IngressBackend, IngressTls } from '../cluster/kubernetes-object.ts';
+import { backendVariant, usesRegex } from '../features/policies.ts';
+import type { BackendVariant, PolicyReading } from '../features/policies.ts';
 import type { BackendPort } from '../model/backend.ts';
 import { anyHost } from '../model/host.ts';
 import type { Origin, Route, RouteAction } from '../model/host.ts';
 import type { ObjectRef } from '../model/object-ref.ts';
+import { noPolicies } from '../model/policy.ts';
+import type { Policies } from '../model/policy.ts';
 import type { Problem, ProblemReason } from '../model/problem.ts';
 import { parseHostName } from './host-name.ts';
-import { parsePathMatch } from './path-match.ts';
+import { parsePathMatch, parseRegexPath } from './path-match.ts';
 
 export interface IngressReading {
   readonly object: ObjectRef;
   /** Decides who wins where two Ingresses ask for the same thing: the older one. */
   readonly creationTimestamp: string;
+  readonly policies: Policies;
   /** By host name; see `Host.name`. */
   readonly hosts: ReadonlyMap<string, HostReading>;
   readonly problems: readonly Problem[];
@@ -24,6 +29,8 @@ export interface HostReading {
   readonly fallback: Route | undefined;
   /** In the order in which they are written, each Secret once. */
   readonly certificates: readonly CertificateClaim[];
+  /** Whether a TLS entry names the host, with a Secret or without. */
+  readonly hasTls: boolean;
 }
 
 export interface CertificateClaim {
@@ -32,9 +39,9 @@ export interface CertificateClaim {
   readonly origin: Origin;
 }
 
-/** Reads an Ingress that is ours. */
-export function readIngress(ingress: Ingress): IngressReading {
-  const reader = new Reader(ingress);
+/** Reads an Ingress that is ours, whose annotations have been read. */
+export function readIngress(ingress: Ingress, policies: PolicyReading): IngressReading {
+  const reader = new Reader(ingress, policies);
   reader.readRules();
   reader.readDefaultBackend();
   ingress.spec.tls.forEach((entry, index) => reader.readTls(entry, `spec.tls[${index}]`));
@@ -45,23 +52,35 @@ interface HostDraft {
   readonly routes: Route[];
   fallback: Route | undefined;
   readonly certificates: CertificateClaim[];
+  hasTls: boolean;
 }
 
 class Reader {
   readonly #ingress: Ingress;
   readonly #object: ObjectRef;
+  readonly #isClosed: boolean;
+  readonly #asked: Policies;
+  readonly #policies: Policies;
+  readonly #variant: BackendVariant | undefined;
   readonly #hosts = new Map<string, HostDraft>();
-  readonly #problems: Problem[] = [];
+  readonly #problems: Problem[];
 
-  constructor(ingress: Ingress) {
+  constructor(ingress: Ingress, { policies, isClosed, problems }: PolicyReading) {
     const { namespace, name } = ingress.metadata;
     this.#ingress = ingress;
     this.#object = { kind: 'Ingress', namespace, name };
+    this.#isClosed = isClosed;
+    this.#asked = policies;
+    // Closed paths answer 503, whatever else is asked for.
+    this.#policies = isClosed ? noPolicies : policies;
+    this.#variant = backendVariant(this.#policies);
+    this.#problems = [...problems];
   }
 
   reading(): IngressReading {
     const { creationTimestamp } = this.#ingress.metadata;
-    return { object: this.#object, creationTimestamp, hosts: this.#hosts, problems: this.#problems };
+    const policies = this.#policies;
+    return { object: this.#object, creationTimestamp, policies, hosts: this.#hosts, problems: this.#problems };
   }
 
   readRules(): void {
@@ -72,14 +91,18 @@ class Reader {
       const draft = this.#host(host);
       rule.paths.forEach((path, pathIndex) => {
         const pathField = `${field}.http.paths[${pathIndex}]`;
-        const match = parsePathMatch(path.path, path.pathType);
+        const isRegex = usesRegex(this.#asked, path.path);
+        const match = isRegex ? parseRegexPath(path.path) : parsePathMatch(path.path, path.pathType);
         if (match.kind === 'invalid') {
-          const fix = 'write an absolute path such as "/shop", without a query';
+          const fix = isRegex
+            ? 'write an expression that RE2 understands, such as "/shop(/|$)(.*)"'
+            : 'write an absolute path such as "/shop", without a query';
           this.#report('InvalidPath', `${pathField}.path`, `path "${path.path}" ${match.why}`, fix);
           return;
         }
         const action = this.#readBackend(path.backend, `${pathField}.backend`);
-        draft.routes.push({ match, action, origin: { object: this.#object, field: pathField } });
+        const origin = { object: this.#object, field: pathField };
+        draft.routes.push({ match, action, policies: this.#policies, origin });
       });
     });
   }
@@ -90,7 +113,7 @@ class Reader {
     if (defaultBackend === undefined) return;
     const action = this.#readBackend(defaultBackend, 'spec.defaultBackend');
     const origin = { object: this.#object, field: 'spec.defaultBackend' };
-    const fallback: Route = { match: { kind: 'prefix', path: '' }, action, origin };
+    const fallback: Route = { match: { kind: 'prefix', path: '' }, action, policies: this.#policies, origin };
     if (rules.length === 0) this.#host(anyHost).fallback = fallback;
     for (const draft of this.#hosts.values()) draft.fallback = fallback;
   }
@@ -100,18 +123,24 @@ class Reader {
       const message =
         'this TLS entry names no Secret, so its hosts are served with the default certificate, if there is one';
       this.#report('TlsWithoutSecret', `${field}.secretName`, message, 'set secretName', 'warning');
+      for (const host of this.#hostsOf(entry, field)) this.#host(host).hasTls = true;
       return;
     }
     const claim: CertificateClaim = {
       secret: `${this.#object.namespace}/${entry.secretName}`,
       origin: { object: this.#object, field: `${field}.secretName` },
     };
-    const named = entry.hosts.flatMap((host, index) => this.#readHostName(host, `${field}.hosts[${index}]`) ?? []);
-    const hosts = entry.hosts.length === 0 ? this.#hosts.keys() : named;
-    for (const host of hosts) {
-      const { certificates } = this.#host(host);
+    for (const host of this.#hostsOf(entry, field)) {
+      const draft = this.#host(host);
+      const { certificates } = draft;
+      draft.hasTls = true;
       if (certificates.every(({ secret }) => secret !== claim.secret)) certificates.push(claim);
     }
+  }
+
+  #hostsOf({ hosts }: IngressTls, field: string): Iterable<string> {
+    if (hosts.length === 0) return this.#hosts.keys();
+    return hosts.flatMap((host, index) => this.#readHostName(host, `${field}.hosts[${index}]`) ?? []);
   }
 
   #readHostName(text: string, field: string): string | undefined {
@@ -130,16 +159,18 @@ class Reader {
       this.#report('UnsupportedBackend', `${field}.resource`, message, 'use a Service backend');
       return { kind: 'unavailable' };
     }
+    if (this.#isClosed) return { kind: 'unavailable' };
     const { name, port } = backend.service;
     const backendPort: BackendPort =
       'number' in port ? { kind: 'number', number: port.number } : { kind: 'name', name: port.name };
-    return { kind: 'backend', backend: { namespace: this.#object.namespace, service: name, port: backendPort } };
+    const { namespace } = this.#object;
+    return { kind: 'backend', backend: { namespace, service: name, port: backendPort, ...this.#variant } };
   }
 
   #host(name: string): HostDraft {
     const existing = this.#hosts.get(name);
     if (existing !== undefined) return existing;
-    const draft: HostDraft = { routes: [], fallback: undefined, certificates: [] };
+    const draft: HostDraft = { routes: [], fallback: undefined, certificates: [], hasTls: false };
     this.#hosts.set(name, draft);
     return draft;
   }

@@ -1,6 +1,7 @@
 /** The path and pathType of a rule as a PathMatch of the model. */
 import type { PathType } from '../cluster/kubernetes-object.ts';
 import type { PathMatch } from '../model/host.ts';
+import { pathRegexFault } from '../model/path-regex.ts';
 
 /** What makes a path unusable, as the end of a sentence that starts with the path. */
 export type InvalidPath = { readonly kind: 'invalid'; readonly why: string };
@@ -21,5 +22,22 @@ export function parsePathMatch(path: string, pathType: PathType): PathMatch | In
   const text = path === '' && pathType === 'ImplementationSpecific' ? '/' : path;
   const fault = unreachable.find(([pattern]) => pattern.test(text));
   if (fault !== undefined) return { kind: 'invalid', why: fault[1] };
-  return pathType === 'Exact' ? { kind: 'exact', path: text } : { kind: 'prefix', path: text.replace(/\/$/, '') };
+  if (pathType === 'Exact') return { kind: 'exact', path: text };
+  const hasSlash = text !== '/' && text.endsWith('/');
+  return { kind: 'prefix', path: text.replace(/\/$/, ''), ...(hasSlash && { slash: true }) };
+}
+
+/** The path of an Ingress with regular expressions; its type does not matter. */
+export function parseRegexPath(path: string): PathMatch | InvalidPath {
+  const text = path === '' ? '/' : path;
+  const fault = pathRegexFault(text);
+  return fault === undefined ? { kind: 'regex', path: text } : { kind: 'invalid', why: fault };
+}
+
+/** A path of a host where another one is a regular expression: then its text is one, too. */
+export function asRegex(match: PathMatch): PathMatch {
+  if (match.kind === 'regex') return match;
+  const text = match.kind === 'prefix' && (match.path === '' || match.slash === true) ? `${match.path}/` : match.path;
+  const isGood = pathRegexFault(text) === undefined;
+  return { kind: 'regex', path: isGood ? text : text.replaceAll(/[$()*+.?[\\\]^{|}]/g, String.raw`\$&`) };
 }

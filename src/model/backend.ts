@@ -10,14 +10,21 @@ export interface Backend {
   readonly namespace: string;
   readonly service: string;
   readonly port: BackendPort;
+  /** What sets it apart from other uses of the same port, as a short hash, and by feature. */
+  readonly variant?: string;
+  readonly policies?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * `namespace/service/port`, or `namespace/service` for the first port. Unique, since a port name has at least one letter
+ * `namespace/service/port`, or `namespace/service` for the first port, and `~variant` behind it if there is one. Unique, since a port name has at least one letter
  * and a number has none. Envoy's cluster and its load assignment carry this name.
  */
 export function backendName(backend: Backend): string {
-  const { namespace, service, port } = backend;
+  const { variant } = backend;
+  return variant === undefined ? portName(backend) : `${portName(backend)}~${variant}`;
+}
+
+function portName({ namespace, service, port }: Backend): string {
   switch (port.kind) {
     case 'number':
       return `${namespace}/${service}/${port.number}`;

@@ -1,5 +1,6 @@
 import type { Backend } from './backend.ts';
 import type { ObjectRef } from './object-ref.ts';
+import type { Policies } from './policy.ts';
 
 /** One host with everything that is served under it: the unit of routing, of change and of isolation. */
 export interface Host {
@@ -12,11 +13,18 @@ export interface Host {
    * are for clients of different abilities, such as an RSA and an ECDSA one.
    */
   readonly certificates: readonly string[];
+  /** Whether an Ingress asks for TLS for this host, with a Secret that can be used or without. */
+  readonly hasTls: boolean;
+  /** What goes for the whole host. */
+  readonly policies: Policies;
+  /** Answers 404 to what no path matches, with the policies of the oldest Ingress of the host; absent if a path matches all. */
+  readonly implicitRoot?: Route;
 }
 
 export interface Route {
   readonly match: PathMatch;
   readonly action: RouteAction;
+  readonly policies: Policies;
   /** The object and field that the route comes from. */
   readonly origin: Origin;
 }
@@ -30,12 +38,21 @@ export type PathMatch =
   /** The whole path equals `path`. */
   | { readonly kind: 'exact'; readonly path: string }
   /** The elements of `path`, which has no slash at its end (`` for the root), are the first elements of the request's. */
-  | { readonly kind: 'prefix'; readonly path: string };
+  | {
+      readonly kind: 'prefix';
+      readonly path: string;
+      /** Set when a slash was written at the end. */
+      readonly slash?: true;
+    }
+  /** The expression matches from the begin of the path on, without regard to case. */
+  | { readonly kind: 'regex'; readonly path: string };
 
 export type RouteAction =
   | { readonly kind: 'backend'; readonly backend: Backend }
   /** Answer 503 because what the user asked for can't be served. */
-  | { readonly kind: 'unavailable' };
+  | { readonly kind: 'unavailable' }
+  /** Answer 404 because nobody has the path. */
+  | { readonly kind: 'not found' };
 
 /** The catch-all host. */
 export const anyHost = '*';
@@ -49,10 +66,10 @@ export function wildcardOf(host: string): string | undefined {
   return dot < 1 || host.startsWith('*') ? undefined : `*${host.slice(dot)}`;
 }
 
-/** Precedence of paths within a host: exact before prefix, longer before shorter, then by text. */
+/** Precedence of paths within a host: exact before prefix, longer before shorter, then by text; backwards for expressions. */
 export function comparePathMatches(a: PathMatch, b: PathMatch): number {
   if (a.kind !== b.kind) return a.kind === 'exact' ? -1 : 1;
   if (a.path.length !== b.path.length) return b.path.length - a.path.length;
   if (a.path === b.path) return 0;
-  return a.path < b.path ? -1 : 1;
+  return a.path < b.path === (a.kind !== 'regex') ? -1 : 1;
 }

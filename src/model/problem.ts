@@ -57,6 +57,15 @@ export const problemReasons = {
   CertificateHostMismatch: 'The certificate of a TLS entry is not for one of its hosts; it is served all the same.',
   TlsWithoutSecret: 'A TLS entry names no Secret; its hosts are served with the default certificate, if there is one.',
   CertificateConflict: 'Another, older Ingress names a different Secret for the same host; the older one is served.',
+  InvalidAnnotation:
+    'The value of an annotation or of a ConfigMap key cannot be used; what it asks for is left out, all else is served.',
+  InvalidProtection:
+    'The value of an annotation or of a ConfigMap key that protects paths cannot be used; these paths answer 503.',
+  UnsupportedAnnotation: 'An annotation of ingress-nginx is not supported; it does nothing.',
+  UnsupportedProtection:
+    'An annotation of ingress-nginx that protects paths is not supported; the paths of the Ingress answer 503.',
+  UnknownAnnotation: 'An annotation has the prefix of ours, and a name that nobody knows; it does nothing.',
+  HostPolicyConflict: 'Another, older Ingress already sets the same for the whole host; the older one counts.',
   InternalError:
     'Sluice itself fails at what the object asks for, which is a bug; the last good form of what failed stays.',
 } as const;

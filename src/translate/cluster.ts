@@ -1,4 +1,6 @@
 /** A backend as an Envoy Cluster, whose endpoints come over EDS under the same name, or from DNS if it is outside. */
+import { planCluster } from '../features/output.ts';
+import type { ClusterPlan } from '../features/cluster-plan.ts';
 import type { BackendProtocol, Transport } from '../model/backend.ts';
 import { any } from '../proto/message.ts';
 import type { AnyMessage, MessageTypes } from '../proto/message.ts';
@@ -10,13 +12,20 @@ type RetryPolicy = MessageTypes['envoy.config.route.v3.RetryPolicy'];
 /** Envoy's default of 1,024 would refuse requests that nginx, which has no such limit, serves. */
 const unlimited = 1_000_000;
 
-export function translateCluster(name: string, transport: Transport): Cluster {
+/** @param policies what features ask of this cluster, see `Backend.policies` */
+export function translateCluster(
+  name: string,
+  service: Transport,
+  policies: Readonly<Record<string, unknown>> = {},
+): Cluster {
+  const plan = planCluster(policies);
+  const transport = plan.protocol === undefined ? service : { ...service, protocol: plan.protocol };
   return {
     name,
     ...discovery(name, transport),
-    ...protocolOptions(transport),
-    ...balancing(transport),
-    connect_timeout: '5s',
+    ...protocolOptions(transport, plan),
+    ...(plan.balancing === undefined ? balancing(transport) : { load_balancing_policy: plan.balancing }),
+    connect_timeout: `${plan.connectTimeoutSeconds ?? 5}s`,
     per_connection_buffer_limit_bytes: 32_768,
     circuit_breakers: {
       thresholds: [
@@ -46,8 +55,9 @@ function discovery(name: string, { external }: Transport): Cluster {
   };
 }
 
-function protocolOptions({ protocol, external }: Transport): Cluster {
-  const http = isHttp2(protocol) ? http2 : http1;
+function protocolOptions({ protocol, external }: Transport, { readGapSeconds }: ClusterPlan): Cluster {
+  const http =
+    readGapSeconds === undefined ? (isHttp2(protocol) ? http2 : http1) : httpOptions(protocol, readGapSeconds);
   const isTls = protocol === 'http1-tls' || protocol === 'http2-tls';
   return {
     typed_extension_protocol_options: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': http },
@@ -77,15 +87,18 @@ const retryPolicy: RetryPolicy = {
   host_selection_retry_max_attempts: 3,
 };
 
-const http1: AnyMessage = any('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', {
-  explicit_http_config: { http_protocol_options: {} },
-  retry_policy: retryPolicy,
-});
+const http1 = httpOptions('http1');
+const http2 = httpOptions('http2');
 
-const http2: AnyMessage = any('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', {
-  explicit_http_config: { http2_protocol_options: {} },
-  retry_policy: retryPolicy,
-});
+function httpOptions(protocol: BackendProtocol, readGapSeconds?: number): AnyMessage {
+  return any('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', {
+    explicit_http_config: isHttp2(protocol) ? { http2_protocol_options: {} } : { http_protocol_options: {} },
+    retry_policy: {
+      ...retryPolicy,
+      ...(readGapSeconds !== undefined && { per_try_idle_timeout: `${readGapSeconds}s` }),
+    },
+  });
+}
 
 /** Encrypted, but without a proof of who answers, since nothing in a Service says who may (as in ingress-nginx). */
 function tls(protocol: BackendProtocol, serverName: string | undefined): AnyMessage {

@@ -1,5 +1,8 @@
 /** The listeners: one for plain HTTP, and one for TLS with a filter chain for each Secret. */
+import { defaultTimeouts } from '../features/proxy-timeouts.ts';
+import { httpFilters } from '../features/output.ts';
 import { anyHost } from '../model/host.ts';
+import type { Policies } from '../model/policy.ts';
 import { any } from '../proto/message.ts';
 import type { AnyMessage, MessageTypes } from '../proto/message.ts';
 import { adsConfigSource } from './config-source.ts';
@@ -24,11 +27,12 @@ export interface ListenAddress {
   readonly trustedHops?: number;
 }
 
-export function translateHttpListener(listen: ListenAddress): Listener {
+/** @param defaults what goes for all Ingresses */
+export function translateHttpListener(listen: ListenAddress, defaults: Policies): Listener {
   return {
     ...listener('http', listen.address, listen.httpPort),
     listener_filters: proxyProtocol(listen),
-    filter_chains: [{ name: 'http', filters: [httpConnectionManager('http', listen)] }],
+    filter_chains: [{ name: 'http', filters: [httpConnectionManager('http', listen, defaults)] }],
   };
 }
 
@@ -42,6 +46,7 @@ export function translateHttpListener(listen: ListenAddress): Listener {
 export function translateHttpsListener(
   listen: ListenAddress,
   hosts: ReadonlyMap<string, readonly string[]>,
+  defaults: Policies,
 ): Listener | undefined {
   if (hosts.size === 0) return undefined;
   const chains = new Map<string, Chain>();
@@ -62,7 +67,7 @@ export function translateHttpsListener(
         typed_config: any('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', {}),
       },
     ],
-    filter_chains: sorted.map((chain) => tlsFilterChain(chain, listen)),
+    filter_chains: sorted.map((chain) => tlsFilterChain(chain, listen, defaults)),
     filter_chain_matcher: chainMatcher(sorted),
   };
 }
@@ -107,7 +112,7 @@ function listener(name: string, address: string, port: number): Listener {
   };
 }
 
-function tlsFilterChain({ name, secrets }: Chain, listen: ListenAddress): FilterChain {
+function tlsFilterChain({ name, secrets }: Chain, listen: ListenAddress, defaults: Policies): FilterChain {
   const context: AnyMessage = any('envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext', {
     common_tls_context: {
       tls_params: { tls_minimum_protocol_version: 'TLSv1_2' },
@@ -117,7 +122,7 @@ function tlsFilterChain({ name, secrets }: Chain, listen: ListenAddress): Filter
   });
   return {
     name,
-    filters: [httpConnectionManager('https', listen)],
+    filters: [httpConnectionManager('https', listen, defaults)],
     transport_socket: { name: 'envoy.transport_sockets.tls', typed_config: context },
     transport_socket_connect_timeout: '10s',
   };
@@ -130,7 +135,11 @@ function proxyProtocol(listen: ListenAddress): readonly ListenerFilter[] {
   return [{ name: 'envoy.filters.listener.proxy_protocol', typed_config: config }];
 }
 
-function httpConnectionManager(table: RouteConfigurationName, { trustedHops = 0 }: ListenAddress): Filter {
+function httpConnectionManager(
+  table: RouteConfigurationName,
+  { trustedHops = 0 }: ListenAddress,
+  defaults: Policies,
+): Filter {
   const believes = trustedHops > 0;
   return {
     name: 'envoy.filters.network.http_connection_manager',
@@ -138,6 +147,7 @@ function httpConnectionManager(table: RouteConfigurationName, { trustedHops = 0 
       stat_prefix: table,
       rds: { config_source: adsConfigSource, route_config_name: table },
       http_filters: [
+        ...httpFilters(table, defaults),
         {
           name: 'envoy.filters.http.router',
           typed_config: any('envoy.extensions.filters.http.router.v3.Router', { suppress_envoy_headers: true }),
@@ -155,7 +165,7 @@ function httpConnectionManager(table: RouteConfigurationName, { trustedHops = 0 
       strip_trailing_host_dot: true,
       server_header_transformation: 'APPEND_IF_ABSENT',
       request_headers_timeout: '10s',
-      stream_idle_timeout: '300s',
+      stream_idle_timeout: `${defaultTimeouts.read}s`,
       common_http_protocol_options: { idle_timeout: '3600s', headers_with_underscores_action: 'DROP_HEADER' },
       // Health checks and old tools speak HTTP/1.0, some without a Host, which nobody's rule can have as `_`.
       http_protocol_options: { accept_http_10: true, default_host_for_http_10: '_' },

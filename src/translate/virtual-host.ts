@@ -1,6 +1,9 @@
 /** A host of the model as Envoy VirtualHosts: one resource for each RouteConfiguration that serves it. */
+import { planHost, planRoute } from '../features/output.ts';
+import type { HostFacts } from '../features/route-plan.ts';
 import { backendName } from '../model/backend.ts';
 import type { Host, Route } from '../model/host.ts';
+import { isPlainText, requestRegex } from '../model/path-regex.ts';
 import type { MessageTypes } from '../proto/message.ts';
 import type { RouteConfigurationName } from './route-configuration.ts';
 
@@ -20,6 +23,8 @@ export interface Fallbacks {
   readonly unmatched: Route | undefined;
   /** Serves, for a wildcard host, the hosts that are below it and not covered by it. */
   readonly catchAll: Host | undefined;
+  /** Whether the wildcard above the host has TLS, which covers the host as well. */
+  readonly isCoveredByTls: boolean;
 }
 
 /**
@@ -29,19 +34,68 @@ export interface Fallbacks {
 export function translateVirtualHost(
   table: RouteConfigurationName,
   host: Host,
-  { unmatched, catchAll }: Fallbacks,
+  { unmatched, catchAll, isCoveredByTls }: Fallbacks,
 ): VirtualHost {
   const isWildcard = host.name.startsWith('*.');
   const headers = isWildcard ? [oneLabelBefore(host.name)] : [];
-  const isComplete = host.routes.some(({ match }) => match.kind === 'prefix' && match.path === '');
-  const own = unmatched === undefined || isComplete ? host.routes : [...host.routes, unmatched];
-  const routes = own.map((route) => translateRoute(route, headers));
-  const others = isWildcard ? (catchAll?.routes ?? []).map((route) => translateRoute(route, [])) : [];
+  const facts = { name: host.name, hasTls: host.hasTls || isCoveredByTls };
+  const isComplete = host.routes.some(isRoot);
+  const own = unmatched === undefined || isComplete ? host.routes : [...host.routes, inPlace(host, unmatched)];
+  const routes = [
+    ...hostAnswers(table, facts, host, headers),
+    ...own.flatMap((route) => translateRoute(table, facts, route, headers)),
+    ...(isComplete || unmatched !== undefined ? [] : implicitRoot(table, facts, host, headers)),
+  ];
+  const others = isWildcard && catchAll !== undefined ? routesOf(table, catchAll) : [];
   return {
     name: virtualHostName(table, host.name),
     domains: [host.name],
     routes: isWildcard ? [...routes, notFoundFor(host.name), ...others] : routes,
   };
+}
+
+function routesOf(table: RouteConfigurationName, host: Host): readonly EnvoyRoute[] {
+  const facts = { name: host.name, hasTls: host.hasTls };
+  return [
+    ...hostAnswers(table, facts, host, []),
+    ...host.routes.flatMap((route) => translateRoute(table, facts, route, [])),
+    ...implicitRoot(table, facts, host, []),
+  ];
+}
+
+function isRoot({ match }: Route): boolean {
+  return (match.kind === 'prefix' && match.path === '') || (match.kind === 'regex' && match.path === '/');
+}
+
+/** The default backend of all serves what the host does not, and the policies of the host go for that, too. */
+function inPlace({ implicitRoot: root }: Host, unmatched: Route): Route {
+  return root === undefined ? unmatched : { ...unmatched, policies: root.policies };
+}
+
+/** What goes before all paths of a host. */
+function hostAnswers(
+  table: RouteConfigurationName,
+  facts: HostFacts,
+  host: Host,
+  headers: readonly HeaderMatcher[],
+): readonly EnvoyRoute[] {
+  const first = host.routes[0];
+  return first === undefined ? [] : planHost(table, facts, host, first).answers({ prefix: '/', headers });
+}
+
+/** Envoy answers 404 without it; so it is there only where a policy has something to do. */
+function implicitRoot(
+  table: RouteConfigurationName,
+  facts: HostFacts,
+  { implicitRoot: root }: Host,
+  headers: readonly HeaderMatcher[],
+): readonly EnvoyRoute[] {
+  const routes = root === undefined ? [] : translateRoute(table, facts, root, headers);
+  return routes.length === 1 &&
+    routes[0]?.typed_per_filter_config === undefined &&
+    routes[0]?.direct_response?.status === 404
+    ? []
+    : routes;
 }
 
 /** What a request of exactly one label gets when no path matches: 404, and not the routes of the catch-all host. */
@@ -61,13 +115,24 @@ function oneLabelBefore(wildcard: string): HeaderMatcher {
   };
 }
 
-function translateRoute(route: Route, headers: readonly HeaderMatcher[]): EnvoyRoute {
+function translateRoute(
+  table: RouteConfigurationName,
+  facts: HostFacts,
+  route: Route,
+  headers: readonly HeaderMatcher[],
+): readonly EnvoyRoute[] {
   const match: RouteMatch = { ...translateMatch(route), headers };
-  switch (route.action.kind) {
+  return planRoute(table, facts, route).routes(match, translateAction(route));
+}
+
+function translateAction({ action }: Route): EnvoyRoute {
+  switch (action.kind) {
     case 'backend':
-      return { match, route: { cluster: backendName(route.action.backend), ...routeDefaults } };
+      return { route: { cluster: backendName(action.backend), ...routeDefaults } };
     case 'unavailable':
-      return { match, direct_response: { status: 503 } };
+      return { direct_response: { status: 503 } };
+    case 'not found':
+      return { direct_response: { status: 404 } };
   }
 }
 
@@ -77,6 +142,10 @@ function translateMatch({ match }: Route): RouteMatch {
       return { path: match.path };
     case 'prefix':
       return match.path === '' ? { prefix: '/' } : { path_separated_prefix: match.path };
+    case 'regex':
+      if (match.path === '/') return { prefix: '/' };
+      if (isPlainText(match.path)) return { prefix: match.path, case_sensitive: false };
+      return { safe_regex: { regex: requestRegex(match.path) } };
   }
 }
 

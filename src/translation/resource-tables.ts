@@ -2,6 +2,7 @@
 import type { Graph, Look, Table } from '../cluster/table.ts';
 import { anyHost, knownHosts, wildcardOf } from '../model/host.ts';
 import type { Host } from '../model/host.ts';
+import { noPolicies } from '../model/policy.ts';
 import { encode } from '../proto/message.ts';
 import { typeUrl } from '../proto/type-url.ts';
 import { translateClusterLoadAssignment } from '../translate/cluster-load-assignment.ts';
@@ -18,6 +19,7 @@ import { translateSecret } from '../translate/secret.ts';
 import { translateVirtualHost, virtualHostName } from '../translate/virtual-host.ts';
 import { createResource } from '../xds/resource.ts';
 import type { Resource } from '../xds/resource.ts';
+import type { MergedHost } from '../ingress/host-merge.ts';
 import type { RoutingTables } from './routing-tables.ts';
 
 /** Resources of one type; a key stands for the resource of the name that `nameOf` gives it, even when it is gone. */
@@ -37,8 +39,8 @@ export function resourceTables(graph: Graph, routing: RoutingTables, listen: Lis
     clusterTable(graph, routing),
     loadAssignmentTable(graph, routing),
     secretTable(graph, routing),
-    httpListenerTable(graph, listen),
-    httpsListenerTable(graph, served, listen),
+    httpListenerTable(graph, routing, listen),
+    httpsListenerTable(graph, routing, served, listen),
     routeConfigurationTable(graph, listen),
     ...routeConfigurationNames.map((name) => virtualHostTable(graph, routing, { served, below }, name)),
   ];
@@ -51,11 +53,11 @@ function clusterTable(graph: Graph, { backends }: RoutingTables): ResourceTable 
   const table = graph.derive(
     'Cluster',
     backends,
-    (name, { transport }) =>
+    (name, { transport, backend }) =>
       createResource(
         typeUrl.cluster,
         name,
-        encode('envoy.config.cluster.v3.Cluster', translateCluster(name, transport)),
+        encode('envoy.config.cluster.v3.Cluster', translateCluster(name, transport, backend.policies)),
       ),
     sameVersion,
   );
@@ -91,27 +93,33 @@ function secretTable(graph: Graph, { certificates }: RoutingTables): ResourceTab
   return { typeUrl: typeUrl.secret, table, nameOf: sameName };
 }
 
-function httpListenerTable(graph: Graph, listen: ListenAddress): ResourceTable {
+function httpListenerTable(graph: Graph, { defaults }: RoutingTables, listen: ListenAddress): ResourceTable {
   const input = graph.input<ListenAddress>('listen address');
   input.set('http', listen);
   const table = graph.derive(
     'Listener http',
     input,
-    (name, address) => listenerResource(name, translateHttpListener(address)),
+    (name, address, look) =>
+      listenerResource(name, translateHttpListener(address, look(defaults, '')?.policies ?? noPolicies)),
     sameVersion,
   );
   return { typeUrl: typeUrl.listener, table, nameOf: sameName };
 }
 
 /** One listener for all certificates, so it is sent anew whenever one comes or goes; a renewed one leaves it alone. */
-function httpsListenerTable(graph: Graph, served: Table<readonly string[]>, listen: ListenAddress): ResourceTable {
+function httpsListenerTable(
+  graph: Graph,
+  { defaults }: RoutingTables,
+  served: Table<readonly string[]>,
+  listen: ListenAddress,
+): ResourceTable {
   const all = graph.group('all hosts with certificates', served, () => ['https']);
   const table = graph.derive(
     'Listener https',
     all,
     (name, hosts, look) => {
       const secrets = new Map(hosts.map((host) => [host, look(served, host) ?? []]));
-      const listener = translateHttpsListener(listen, secrets);
+      const listener = translateHttpsListener(listen, secrets, look(defaults, '')?.policies ?? noPolicies);
       return listener && listenerResource(name, listener);
     },
     sameVersion,
@@ -170,6 +178,7 @@ function virtualHostTable(
       const virtualHost = translateVirtualHost(routes, host, {
         unmatched: name === anyHost ? undefined : unmatched,
         catchAll,
+        isCoveredByTls: routes === 'http' && isCoveredByTls(host, look, hosts),
       });
       return createResource(
         typeUrl.virtualHost,
@@ -180,6 +189,12 @@ function virtualHostTable(
     sameVersion,
   );
   return { typeUrl: typeUrl.virtualHost, table, nameOf };
+}
+
+/** Whether the wildcard above the host has TLS. */
+function isCoveredByTls({ name, hasTls }: Host, look: Look, hosts: Table<MergedHost>): boolean {
+  const wildcard = hasTls ? undefined : wildcardOf(name);
+  return wildcard !== undefined && look(hosts, wildcard)?.host.hasTls === true;
 }
 
 /** Which hosts have certificates that can be used. */

@@ -1,6 +1,8 @@
 /** The first half of the translation: tables from Kubernetes objects to the routing model. */
 import type { KubernetesObject, Kind } from '../cluster/kubernetes-object.ts';
 import type { Graph, Input, Table } from '../cluster/table.ts';
+import { readDefaults, readPolicies } from '../features/policies.ts';
+import type { Defaults, FeatureSettings } from '../features/policies.ts';
 import { resolveBackend } from '../ingress/backend-resolution.ts';
 import type { BackendPolicy, ResolvedBackend } from '../ingress/backend-resolution.ts';
 import { readPair } from '../ingress/certificate-check.ts';
@@ -31,6 +33,8 @@ export type ObjectTables = { readonly [K in Kind]: Input<Extract<KubernetesObjec
 export interface RoutingTables {
   /** By Ingress. An Ingress that is not ours is here only if it has problems. */
   readonly verdicts: Table<Verdict>;
+  /** Under one key, ``: what goes for an Ingress without annotations. */
+  readonly defaults: Table<Defaults>;
   readonly hosts: Table<MergedHost>;
   /** Serves what no path of a known host matches. */
   readonly unmatched: Route | undefined;
@@ -63,8 +67,10 @@ export function routingTables(
   defaults: FlagDefaults,
   policy: BackendPolicy,
   history: CertificateHistory,
+  settings: Table<FeatureSettings>,
 ): RoutingTables {
-  const verdicts = verdictTable(graph, objects, classes);
+  const featureDefaults = graph.derive('defaults of features', settings, (_key, each) => readDefaults(each));
+  const verdicts = verdictTable(graph, objects, classes, featureDefaults);
   const fromIngresses = graph.derive('readings of Ingresses', verdicts, (_key, { reading }) => reading, Object.is);
   const flags = graph.input<FlagDefaults>('flags');
   flags.set('', defaults);
@@ -81,6 +87,7 @@ export function routingTables(
   const backends = backendTable(graph, objects, hosts, policy);
   return {
     verdicts,
+    defaults: featureDefaults,
     hosts,
     unmatched,
     backends,
@@ -89,17 +96,23 @@ export function routingTables(
   };
 }
 
-function verdictTable(graph: Graph, objects: ObjectTables, policy: ClassPolicy): Table<Verdict> {
-  const defaults = graph.group('default classes', objects.IngressClass, (ingressClass) =>
+function verdictTable(
+  graph: Graph,
+  objects: ObjectTables,
+  policy: ClassPolicy,
+  featureDefaults: Table<Defaults>,
+): Table<Verdict> {
+  const defaultClasses = graph.group('default classes', objects.IngressClass, (ingressClass) =>
     isDefaultClass(ingressClass) && isOurClass(ingressClass, policy) ? [''] : [],
   );
   return graph.derive('Ingress verdicts', objects.Ingress, (_key, ingress, look) => {
     const { ours, problems } = selectIngress(ingress, policy, {
       byName: (name) => look(objects.IngressClass, name),
-      hasDefault: () => look(defaults, '') !== undefined,
+      hasDefault: () => look(defaultClasses, '') !== undefined,
     });
-    if (ours) {
-      const reading = readIngress(ingress);
+    const defaults = ours ? look(featureDefaults, '') : undefined;
+    if (defaults !== undefined) {
+      const reading = readIngress(ingress, readPolicies(ingress, defaults));
       return { reading, problems: [...problems, ...reading.problems] };
     }
     return problems.length === 0 ? undefined : { reading: undefined, problems };

@@ -7,6 +7,8 @@ import { Graph } from '../cluster/table.ts';
 import type { Changes, Input, Table } from '../cluster/table.ts';
 import type { Ingress, Kind, KubernetesObject } from '../cluster/kubernetes-object.ts';
 import { changesVerdict } from '../ingress/certificate-choice.ts';
+import { defaultSettings } from '../features/policies.ts';
+import type { FeatureSettings } from '../features/policies.ts';
 import type { ClassPolicy } from '../ingress/class.ts';
 import type { FlagDefaults } from '../ingress/flag-reading.ts';
 import type { Certificate } from '../model/certificate.ts';
@@ -29,6 +31,8 @@ export interface TranslationOptions {
   readonly allowExternalNames?: boolean;
   /** Whether endpoints may be addresses of Envoy's own machine and the like; yes when left out. */
   readonly allowLocalEndpoints?: boolean;
+  /** Where annotations and their defaults are; `configure` changes it later. */
+  readonly features?: Partial<FeatureSettings>;
 }
 
 /** What an object is now, or undefined when it is gone. */
@@ -48,6 +52,7 @@ export class Translation {
   readonly #graph = new Graph();
   readonly #objects: ObjectTables;
   readonly #history: CertificateHistory;
+  readonly #settings: Input<FeatureSettings>;
   readonly #routing: RoutingTables;
   readonly #resources: readonly ResourceTable[];
   readonly #judged: readonly Table<Judged>[];
@@ -72,10 +77,20 @@ export class Translation {
     const { allowExternalNames = false, allowLocalEndpoints = true } = options;
     const policy = { allowExternalNames, allowLocalEndpoints };
     const { classes, defaults } = options;
-    const routing = routingTables(this.#graph, this.#objects, classes, defaults, policy, this.#history);
+    this.#settings = this.#graph.input('settings of features');
+    this.configure({ ...defaultSettings, ...options.features });
+    const { history, settings } = { history: this.#history, settings: this.#settings };
+    const routing = routingTables(this.#graph, this.#objects, classes, defaults, policy, history, settings);
     this.#routing = routing;
     this.#verdicts = routing.verdicts;
-    this.#judged = [routing.verdicts, routing.hosts, routing.backends, routing.endpoints, routing.certificates];
+    this.#judged = [
+      routing.defaults,
+      routing.verdicts,
+      routing.hosts,
+      routing.backends,
+      routing.endpoints,
+      routing.certificates,
+    ];
     this.#resources = resourceTables(this.#graph, routing, options.listen);
   }
 
@@ -92,6 +107,11 @@ export class Translation {
       input.set(key, object);
       if (kind === 'Secret') this.#noteHistory(key, object && now);
     }
+  }
+
+  /** Notes the ConfigMap's data and the prefix of annotations; they go for all Ingresses with the next `commit`. */
+  configure(settings: FeatureSettings): void {
+    this.#settings.set('', settings);
   }
 
   /** Notes that time goes on: `commit` then judges anew the certificates that have begun or ceased to be valid. */

@@ -43,6 +43,7 @@ describe('configuration', () => {
       defaults: {},
       allowExternalNames: false,
       allowLocalEndpoints: true,
+      features: { prefix: 'nginx.ingress.kubernetes.io' },
       settle: { quietMs: 1, maxMs: 100 },
       log: { level: 'info', format: 'json' },
     });
@@ -111,6 +112,7 @@ describe('configuration', () => {
       { listen: { address: '::', httpPort: 80, httpsPort: 443, proxyProtocol: false, trustedHops: 0 } },
     ],
     [{ allowExternalNames: true }, { allowExternalNames: true }],
+    [{ annotationsPrefix: 'own.test' }, { features: { prefix: 'own.test' } }],
     [
       { defaultBackendService: 'web/errors', defaultSslCertificate: 'web/example.org' },
       {

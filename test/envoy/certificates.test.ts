@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { readPair } from '../../src/ingress/certificate-check.ts';
 import { encode } from '../../src/proto/message.ts';
 import { typeUrl } from '../../src/proto/type-url.ts';
+import { noPolicies } from '../../src/model/policy.ts';
 import { translateHttpsListener } from '../../src/translate/listener.ts';
 import { translateSecret } from '../../src/translate/secret.ts';
 import { createResource } from '../../src/xds/resource.ts';
@@ -104,6 +105,7 @@ describeWithEnvoy('the check of certificates', () => {
     const listener = translateHttpsListener(
       listen,
       new Map(pairs.map(({ name }) => [`${name.toLowerCase()}.test`, [name]])),
+      noPolicies,
     );
     if (listener === undefined) throw new Error('there are hosts');
     const body = encode('envoy.config.listener.v3.Listener', listener);

@@ -50,6 +50,7 @@ async function open(listen: Partial<typeof translationOptions.listen>, backend: 
     ingress('client', {
       hosts: { 'client.test': { '/': 'web:80' } },
       tls: [{ hosts: ['client.test'], secretName: 'pair' }],
+      annotations: { 'nginx.ingress.kubernetes.io/ssl-redirect': 'false' },
     }),
   );
   const envoy = await joinEnvoy({ xdsPort: serving.port });

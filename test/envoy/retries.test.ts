@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { encode } from '../../src/proto/message.ts';
 import type { MessageTypes } from '../../src/proto/message.ts';
 import { typeUrl } from '../../src/proto/type-url.ts';
+import { noPolicies } from '../../src/model/policy.ts';
 import { translateClusterLoadAssignment } from '../../src/translate/cluster-load-assignment.ts';
 import { translateCluster } from '../../src/translate/cluster.ts';
 import { translateHttpListener } from '../../src/translate/listener.ts';
@@ -86,7 +87,7 @@ function backendAt(name: Backing, port: number): readonly Resource[] {
 }
 
 function routing(): readonly Resource[] {
-  const listener = translateHttpListener({ address: '127.0.0.1', httpPort: 0, httpsPort: 0 });
+  const listener = translateHttpListener({ address: '127.0.0.1', httpPort: 0, httpsPort: 0 }, noPolicies);
   const table = translateVhdsRouteConfiguration('http', {});
   return [
     createResource(typeUrl.listener, 'http', encode('envoy.config.listener.v3.Listener', listener)),

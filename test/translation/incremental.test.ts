@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { KubernetesObject } from '../../src/cluster/kubernetes-object.ts';
+import { defaultSettings } from '../../src/features/policies.ts';
 import { Translation } from '../../src/translation/translation.ts';
 import type { ObjectUpdate } from '../../src/translation/translation.ts';
 import { certificate } from '../support/certificates.ts';
@@ -25,7 +26,7 @@ const hosts = ['', 'a.test', 'b.test', '*.w.test', 'x.w.test', 'BAD_'];
 const services = ['web', 'api', 'gone'];
 
 const anyPaths = fc.dictionary(
-  fc.constantFrom('/', '/a', '/a/', '=/a', '~/b', 'relative'),
+  fc.constantFrom('/', '/a', '/a/', '=/a', '~/b', '~/a(.*)|/(b', '~/(.*)', 'relative'),
   fc.tuple(fc.constantFrom(...services), fc.constantFrom('80', 'http', '81')).map((parts) => parts.join(':')),
   { maxKeys: 3 },
 );
@@ -33,11 +34,34 @@ const anyTls = fc.record({
   hosts: fc.subarray(hosts.slice(1)),
   secretName: fc.constantFrom('', 'first', 'second', 'missing'),
 });
+const anyAnnotations = fc
+  .dictionary(
+    fc.constantFrom(
+      'app-root',
+      'backend-protocol',
+      'cors-allow-origin',
+      'denylist-source-range',
+      'enable-cors',
+      'limit-rps',
+      'permanent-redirect',
+      'proxy-read-timeout',
+      'rewrite-target',
+      'ssl-redirect',
+      'use-regex',
+      'unknown',
+    ),
+    fc.constantFrom('true', 'false', '/x/$1', '/a', '7', 'HTTPS', 'https://*.a.test', '10.0.0.0/8', 'bad value'),
+    { maxKeys: 3 },
+  )
+  .map((entries) =>
+    Object.fromEntries(Object.entries(entries).map(([name, value]) => [`${defaultSettings.prefix}/${name}`, value])),
+  );
 const anyIngress = fc
   .record({
     name: fc.constantFrom('i1', 'i2', 'i3'),
     created: fc.constantFrom('2026-01-01T00:00:00Z', '2026-02-01T00:00:00Z'),
     className: fc.constantFrom('sluice', 'sluice', 'other', null),
+    annotations: fc.oneof(fc.constant({}), anyAnnotations),
     hosts: fc.dictionary(fc.constantFrom(...hosts), anyPaths, { maxKeys: 3 }),
     tls: fc.array(anyTls, { maxLength: 2 }),
     defaultBackend: fc.option(fc.constantFrom('web:80', 'api:http'), { nil: undefined }),
@@ -77,8 +101,12 @@ function keyOf({ kind, namespace, name }: ObjectUpdate): string {
 describe('Translation', () => {
   it('arrives by any sequence of edits at the bytes and problems of a fresh start, in any order of arrival', () => {
     const edits = fc.array(fc.array(anyEdit, { minLength: 1, maxLength: 4 }), { maxLength: 12 });
+    const anyConfigMap = fc.dictionary(
+      fc.constantFrom('ssl-redirect', 'proxy-read-timeout', 'hsts'),
+      fc.constantFrom('false', '70'),
+    );
     fc.assert(
-      fc.property(edits, fc.infiniteStream(fc.nat()), (bursts, shuffle) => {
+      fc.property(edits, fc.infiniteStream(fc.nat()), anyConfigMap, (bursts, shuffle, configMap) => {
         const incremental = new Translation(translationOptions);
         const published = new Published().take(incremental);
         const state = new Map<string, ObjectUpdate>();
@@ -87,7 +115,9 @@ describe('Translation', () => {
           published.take(incremental);
           for (const edit of burst) state.set(keyOf(edit), edit);
         }
-        const full = new Translation(translationOptions);
+        incremental.configure({ ...defaultSettings, configMap });
+        published.take(incremental);
+        const full = new Translation({ ...translationOptions, features: { configMap } });
         // What was served before a pair went bad is an input, too.
         full.rememberCertificates(incremental.lastGoodCertificates());
         const order = [...state.values()].map((update) => ({ update, rank: shuffle.next().value }));

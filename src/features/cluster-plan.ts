@@ -1,0 +1,16 @@
+/** What features change of a backend's cluster; src/translate/cluster.ts makes the cluster of it. */
+import type { BackendProtocol } from '../model/backend.ts';
+import type { MessageTypes } from '../proto/message.ts';
+
+/** A plain record that the features fill in. What is left undefined is as the Service says, or the default. */
+export interface ClusterPlan {
+  protocol: BackendProtocol | undefined;
+  connectTimeoutSeconds: number | undefined;
+  /** How long an endpoint may say nothing until it is given up. */
+  readGapSeconds: number | undefined;
+  balancing: MessageTypes['envoy.config.cluster.v3.LoadBalancingPolicy'] | undefined;
+}
+
+export function emptyClusterPlan(): ClusterPlan {
+  return { protocol: undefined, connectTimeoutSeconds: undefined, readGapSeconds: undefined, balancing: undefined };
+}

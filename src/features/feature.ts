@@ -1,0 +1,89 @@
+/**
+ * What a feature is: a file that owns settings (annotations and the ConfigMap keys behind them), says what they mean, and
+ * writes that into Envoy's messages. Shared code never asks which feature it has; src/features/registry.ts lists them.
+ */
+import type { AnyMessage } from '../proto/message.ts';
+import type { ClusterPlan } from './cluster-plan.ts';
+import type { HostFacts, RoutePlan } from './route-plan.ts';
+import type { Parse } from './value.ts';
+
+/** The two listeners, and the two route tables behind them. */
+export type Scheme = 'http' | 'https';
+
+/** A value that users write: of the annotation, else of the ConfigMap key, else the default. */
+export interface Setting<T> {
+  /** Without the prefix. Left out for what is set for all Ingresses only. */
+  readonly annotation?: string;
+  /** Other names of the annotation; the first that is there counts. */
+  readonly aliases?: readonly string[];
+  /** Key of the ConfigMap, and the name under which flags set it. Left out for what only an annotation sets. */
+  readonly configMap?: string;
+  readonly parse: Parse<T>;
+  readonly default: T;
+  /**
+   * What a bad value costs. `default`: it counts as not written. `no policy`: the feature does nothing. `closed`, of what
+   * protects paths: they answer 503, since without it they would be open.
+   */
+  readonly onInvalid?: 'default' | 'no policy' | 'closed';
+  readonly documentation: SettingDocumentation;
+}
+
+/** A row of docs/annotations.md. Sentences in Markdown, without a full stop at their end. */
+export interface SettingDocumentation {
+  /** What can be written, with its unit: `whole seconds`. */
+  readonly value: string;
+  /** The default, where the text of `default` does not say it. */
+  readonly default?: string;
+  /** What ingress-nginx does. */
+  readonly nginx: string;
+  /** Where Sluice differs, and why; left out where it does not. */
+  readonly difference?: string;
+}
+
+// Values of settings differ in type; a feature sees the exact one.
+export type Settings = Readonly<Record<string, Setting<unknown>>>;
+
+export type ValuesOf<S extends Settings> = {
+  readonly [K in keyof S]: S[K] extends { readonly parse: Parse<infer T> } ? T : never;
+};
+
+/** Tells what is wrong with values that are good each by itself. */
+export type Report<K> = (setting: K, message: string, fix: string) => void;
+
+/** An HTTP filter of both listeners. */
+export interface HttpFilter {
+  /** For all requests. Without `isOn` it is off, until `RoutePlan.filter` gives a route a config of its own. */
+  readonly config: AnyMessage;
+  readonly isOn?: boolean;
+}
+
+/** S are the settings, P what is asked for, D the part of it that makes a cluster of its own. */
+export interface Feature<S extends Settings, P, D> {
+  /** kebab-case; names the policy, and the HTTP filter if there is one. */
+  readonly name: string;
+  readonly settings: S;
+  /** What the values ask for, as plain data; undefined for nothing. A `report` counts like a bad value of that setting. */
+  policy(values: ValuesOf<S>, report: Report<keyof S>): P | undefined;
+  /** Whether a path of the Ingress is a regular expression, which makes all paths of its hosts such. */
+  usesRegex?(policy: P, path: string): boolean;
+  /** Writes into the routes of one path. Called in the order of the features. */
+  route?(policy: P, plan: RoutePlan): void;
+  /** Whether the policy is one of the host: of its Ingresses the oldest that has it decides for all paths. */
+  readonly isOfHost?: boolean;
+  /** With `isOfHost`: routes before all paths of the host, which `plan.answer` gives. */
+  hostRoute?(policy: P, plan: RoutePlan, host: HostFacts): void;
+  /** The part of the policy that the backends need a cluster of their own for: equal data share one. */
+  backend?(policy: P): D | undefined;
+  cluster?(data: D, plan: ClusterPlan): void;
+  /** There from the start, since one that came later would change the listener. `policy` is that of the ConfigMap. */
+  filter?(policy: P | undefined, scheme: Scheme): HttpFilter | undefined;
+}
+
+export type AnyFeature = Feature<Settings, unknown, unknown>;
+
+/** Checks the types of a feature, and hides them from the list. */
+export function defineFeature<S extends Settings, P extends object, D extends object>(
+  feature: Feature<S, P, D>,
+): Feature<S, P, D> {
+  return feature;
+}

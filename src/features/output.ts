@@ -1,0 +1,45 @@
+/** Lets the features write into Envoy's messages, each its own part, in the order of the list. */
+import type { Host, Route } from '../model/host.ts';
+import type { Policies } from '../model/policy.ts';
+import type { MessageTypes } from '../proto/message.ts';
+import { emptyClusterPlan } from './cluster-plan.ts';
+import type { ClusterPlan } from './cluster-plan.ts';
+import type { Scheme } from './feature.ts';
+import { featureNamed, features } from './registry.ts';
+import { RoutePlan } from './route-plan.ts';
+import type { HostFacts } from './route-plan.ts';
+
+type EnvoyFilter = MessageTypes['envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter'];
+
+export function planRoute(scheme: Scheme, host: HostFacts, route: Route): RoutePlan {
+  const plan = new RoutePlan(scheme, host, route);
+  const { byFeature } = route.policies;
+  for (const name of Object.keys(byFeature)) featureNamed(name)?.route?.(byFeature[name], plan);
+  return plan;
+}
+
+/** What answers before all paths of the host. */
+export function planHost(scheme: Scheme, facts: HostFacts, { policies }: Host, route: Route): RoutePlan {
+  const plan = new RoutePlan(scheme, facts, route);
+  const { byFeature } = policies;
+  for (const name of Object.keys(byFeature)) featureNamed(name)?.hostRoute?.(byFeature[name], plan, facts);
+  return plan;
+}
+
+export function planCluster(policies: Readonly<Record<string, unknown>>): ClusterPlan {
+  const plan = emptyClusterPlan();
+  for (const name of Object.keys(policies)) featureNamed(name)?.cluster?.(policies[name], plan);
+  return plan;
+}
+
+/**
+ * All filters there are, also those that no route uses yet: with one that came later, the listener would change, and with it
+ * every connection. What is off costs a request nothing but a look.
+ */
+export function httpFilters(scheme: Scheme, defaults: Policies): readonly EnvoyFilter[] {
+  return features.flatMap((feature) => {
+    const { name } = feature;
+    const found = feature.filter?.(defaults.byFeature[name], scheme);
+    return found === undefined ? [] : [{ name, typed_config: found.config, disabled: found.isOn !== true }];
+  });
+}

@@ -1,0 +1,227 @@
+/** Reads what the annotations of an Ingress, the ConfigMap and the defaults ask for, by the list of features. */
+import { createHash } from 'node:crypto';
+import type { Ingress } from '../cluster/kubernetes-object.ts';
+import type { ObjectRef } from '../model/object-ref.ts';
+import type { Policies } from '../model/policy.ts';
+import type { Problem, ProblemReason } from '../model/problem.ts';
+import { unownedProblem } from './annotation-name.ts';
+import type { AnyFeature, Setting } from './feature.ts';
+import { featureNamed, features } from './registry.ts';
+import { hasControlCharacter } from './value.ts';
+
+/** What is set for all Ingresses. */
+export interface FeatureSettings {
+  /** Of annotations, without the slash. */
+  readonly prefix: string;
+  /** The data of the ConfigMap, or what flags say under the same keys. */
+  readonly configMap: Readonly<Record<string, string>>;
+  /** Who is told what is wrong with `configMap`. */
+  readonly object: ObjectRef;
+}
+
+export const defaultSettings: FeatureSettings = {
+  prefix: 'nginx.ingress.kubernetes.io',
+  configMap: {},
+  object: { kind: 'Flag', namespace: '', name: 'serve' },
+};
+
+export interface PolicyReading {
+  readonly policies: Policies;
+  /** Whether something that protects the paths cannot be kept: they answer 503. */
+  readonly isClosed: boolean;
+  readonly problems: readonly Problem[];
+}
+
+/** What goes for an Ingress without annotations. */
+export interface Defaults extends PolicyReading {
+  readonly settings: FeatureSettings;
+}
+
+export function readDefaults(settings: FeatureSettings): Defaults {
+  const read = features.map((feature) => readFeature(feature, new Lookup(settings, undefined)));
+  return { settings, ...gather(read) };
+}
+
+/** Looks only at the features that the annotations name: an Ingress without any shares the policies of all such. */
+export function readPolicies({ metadata }: Ingress, defaults: Defaults): PolicyReading {
+  const { prefix } = defaults.settings;
+  const written = new Map<string, string>();
+  for (const key of Object.keys(metadata.annotations)) {
+    if (key.startsWith(prefix) && key[prefix.length] === '/') {
+      written.set(key.slice(prefix.length + 1), metadata.annotations[key]?.trim() ?? '');
+    }
+  }
+  if (written.size === 0) return { ...defaults, problems: noProblems };
+  const object = { kind: 'Ingress', namespace: metadata.namespace, name: metadata.name };
+  const lookup = new Lookup(defaults.settings, { object, values: written });
+  const touched = new Set<AnyFeature>();
+  const unowned: FeatureReading[] = [];
+  for (const [name, value] of [...written].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const owner = owners.get(name);
+    if (owner !== undefined) touched.add(owner);
+    else if (value !== '') unowned.push(readUnowned(name, value, lookup));
+  }
+  const own = features.map((feature): FeatureReading => {
+    if (touched.has(feature)) return readFeature(feature, lookup);
+    return { name: feature.name, policy: defaults.policies.byFeature[feature.name], isClosed: false, problems: [] };
+  });
+  // Whether the defaults are closed was said of them; what the Ingress says in their place may be good.
+  const untouched = features.filter((feature) => !touched.has(feature));
+  const isClosedByDefault =
+    defaults.isClosed &&
+    untouched.some((feature) => readFeature(feature, new Lookup(defaults.settings, undefined)).isClosed);
+  const all = gather([...own, ...unowned]);
+  return { ...all, isClosed: all.isClosed || isClosedByDefault };
+}
+
+/** Whether a path of the Ingress is a regular expression. */
+export function usesRegex({ byFeature }: Policies, path: string): boolean {
+  return Object.keys(byFeature).some((name) => featureNamed(name)?.usesRegex?.(byFeature[name], path) === true);
+}
+
+/** What sets the cluster of a backend apart: equal policies give the same, on every replica. */
+export interface BackendVariant {
+  /** Stands in the name of the cluster. */
+  readonly variant: string;
+  readonly policies: Readonly<Record<string, unknown>>;
+}
+
+export function backendVariant({ byFeature }: Policies): BackendVariant | undefined {
+  const policies: Record<string, unknown> = {};
+  for (const name of Object.keys(byFeature)) {
+    const data = featureNamed(name)?.backend?.(byFeature[name]);
+    if (data !== undefined) policies[name] = data;
+  }
+  if (Object.keys(policies).length === 0) return undefined;
+  return { variant: createHash('sha256').update(JSON.stringify(policies)).digest('hex').slice(0, 12), policies };
+}
+
+/** Whether a policy is one of the host, of whose Ingresses the oldest that has it decides. */
+export function isOfHost(name: string): boolean {
+  return featureNamed(name)?.isOfHost === true;
+}
+
+const noProblems: readonly Problem[] = Object.freeze([]);
+
+const owners: ReadonlyMap<string, AnyFeature> = new Map(
+  features.flatMap((feature) =>
+    Object.values(feature.settings).flatMap(({ annotation, aliases = [] }) =>
+      annotation === undefined ? [] : [annotation, ...aliases].map((name) => [name, feature] as const),
+    ),
+  ),
+);
+
+interface FeatureReading {
+  readonly name: string;
+  readonly policy: unknown;
+  readonly isClosed: boolean;
+  readonly problems: readonly Problem[];
+}
+
+/** A text that somebody wrote, and where. */
+interface Written {
+  readonly text: string;
+  readonly object: ObjectRef;
+  readonly field: string;
+}
+
+/** Where the value of a setting stands: in the Ingress, if one is being read, else in the ConfigMap. */
+class Lookup {
+  readonly settings: FeatureSettings;
+  readonly #ingress: { readonly object: ObjectRef; readonly values: ReadonlyMap<string, string> } | undefined;
+
+  constructor(
+    settings: FeatureSettings,
+    ingress: { readonly object: ObjectRef; readonly values: ReadonlyMap<string, string> } | undefined,
+  ) {
+    this.settings = settings;
+    this.#ingress = ingress;
+  }
+
+  annotation(name: string): Written | undefined {
+    const text = this.#ingress?.values.get(name);
+    if (this.#ingress === undefined || text === undefined || text === '') return undefined;
+    return { text, object: this.#ingress.object, field: `metadata.annotations[${this.settings.prefix}/${name}]` };
+  }
+
+  /** From the first place in which it stands to the last. */
+  *places({ annotation, aliases = [], configMap }: Setting<unknown>): Generator<Written & { readonly isOwn: boolean }> {
+    const names = annotation === undefined ? [] : [annotation, ...aliases];
+    const own = names.flatMap((name) => this.annotation(name) ?? [])[0];
+    if (own !== undefined) yield { ...own, isOwn: true };
+    const text = configMap === undefined ? '' : (this.settings.configMap[configMap] ?? '').trim();
+    const { object } = this.settings;
+    const field = object.kind === 'ConfigMap' ? `data[${configMap ?? ''}]` : `--${configMap ?? ''}`;
+    // What is wrong with the ConfigMap is said once, when it is read by itself.
+    if (text !== '') yield { text, object, field, isOwn: this.#ingress === undefined };
+  }
+}
+
+function readFeature(feature: AnyFeature, lookup: Lookup): FeatureReading {
+  const values: Record<string, unknown> = {};
+  const problems: Problem[] = [];
+  let isClosed = false;
+  let isDropped = false;
+  const fault = (setting: Setting<unknown>, place: Written, isOwn: boolean, message: string, fix: string): void => {
+    const { onInvalid = 'default' } = setting;
+    isClosed ||= onInvalid === 'closed';
+    isDropped ||= onInvalid === 'no policy';
+    const costs = outcomes[onInvalid];
+    if (isOwn) problems.push(problemOf(place, costs.reason, `${message}; ${costs.text}`, fix));
+  };
+  for (const [key, setting] of Object.entries(feature.settings)) {
+    values[key] = setting.default;
+    for (const place of lookup.places(setting)) {
+      const parsed = hasControlCharacter(place.text)
+        ? ({
+            kind: 'invalid',
+            why: 'holds a line break or another control character',
+            fix: 'write it in one line',
+          } as const)
+        : setting.parse(place.text);
+      if (parsed.kind === 'valid') {
+        values[key] = parsed.value;
+        break;
+      }
+      fault(setting, place, place.isOwn, `${show(place.text)} ${parsed.why}`, parsed.fix);
+    }
+  }
+  const policy = feature.policy(values, (key, message, fix) => {
+    const setting = feature.settings[key];
+    const place = setting && [...lookup.places(setting)][0];
+    if (setting !== undefined && place !== undefined) fault(setting, place, place.isOwn, message, fix);
+  });
+  return { name: feature.name, policy: isDropped || isClosed ? undefined : policy, isClosed, problems };
+}
+
+const outcomes = {
+  default: { reason: 'InvalidAnnotation', text: 'it is left out' },
+  'no policy': { reason: 'InvalidAnnotation', text: 'the whole policy is left out' },
+  closed: { reason: 'InvalidProtection', text: 'so that nothing is open that should not be, its paths answer 503' },
+} as const;
+
+function readUnowned(name: string, value: string, lookup: Lookup): FeatureReading {
+  const { reason, severity, message, fix } = unownedProblem(name, value, [...owners.keys()]);
+  const place = lookup.annotation(name);
+  const problems = place === undefined ? [] : [{ ...problemOf(place, reason, message, fix), severity }];
+  return { name, policy: undefined, isClosed: reason === 'UnsupportedProtection', problems };
+}
+
+function gather(read: readonly FeatureReading[]): PolicyReading {
+  const byFeature: Record<string, unknown> = {};
+  for (const { name, policy } of read) if (policy !== undefined) byFeature[name] = policy;
+  return {
+    policies: { byFeature },
+    isClosed: read.some(({ isClosed }) => isClosed),
+    problems: read.flatMap(({ problems }) => problems),
+  };
+}
+
+function problemOf({ object, field }: Written, reason: ProblemReason, message: string, fix: string): Problem {
+  return { object, field, severity: 'error', reason, message, fix };
+}
+
+/** A value as it can stand in a message. */
+function show(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}

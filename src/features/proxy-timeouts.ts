@@ -1,0 +1,75 @@
+/** How long to wait for a backend. */
+import { defineFeature } from './feature.ts';
+import { integer } from './value.ts';
+
+interface Policy {
+  /** In seconds. */
+  readonly connect: number;
+  readonly read: number;
+  readonly send: number;
+}
+
+/** What every listener and cluster has, so that a route needs to say nothing. */
+export const defaultTimeouts: Policy = { connect: 5, read: 60, send: 60 };
+
+const seconds = integer(1, 31_536_000);
+
+export const proxyTimeouts = defineFeature({
+  name: 'proxy-timeouts',
+  settings: {
+    connect: {
+      annotation: 'proxy-connect-timeout',
+      configMap: 'proxy-connect-timeout',
+      parse: seconds,
+      default: defaultTimeouts.connect,
+      documentation: { value: 'whole seconds', nginx: 'How long connecting to an endpoint may take' },
+    },
+    read: {
+      annotation: 'proxy-read-timeout',
+      configMap: 'proxy-read-timeout',
+      parse: seconds,
+      default: defaultTimeouts.read,
+      documentation: {
+        value: 'whole seconds',
+        nginx:
+          'How long a backend may send nothing, before and in its answer: not how long the answer may take. 504 before its begin',
+        difference:
+          'A request that is still being sent counts as something, as do frames of a WebSocket in either direction',
+      },
+    },
+    send: {
+      annotation: 'proxy-send-timeout',
+      configMap: 'proxy-send-timeout',
+      parse: seconds,
+      default: defaultTimeouts.send,
+      documentation: {
+        value: 'whole seconds',
+        nginx: 'How long a backend may take nothing of the request',
+        difference:
+          'Envoy has one timer for the silence of both sides, which is the longer of this and `proxy-read-timeout`',
+      },
+    },
+  },
+
+  policy({ connect, read, send }): Policy | undefined {
+    const isDefault =
+      connect === defaultTimeouts.connect && read === defaultTimeouts.read && send === defaultTimeouts.send;
+    return isDefault ? undefined : { connect, read, send };
+  },
+
+  route({ read, send }, plan) {
+    const silence = Math.max(read, send);
+    if (silence !== defaultTimeouts.read) plan.action({ idle_timeout: `${silence}s` });
+  },
+
+  backend({ connect, read, send }) {
+    const gap = read < Math.max(send, defaultTimeouts.read) ? read : undefined;
+    if (connect === defaultTimeouts.connect && gap === undefined) return undefined;
+    return { connect, ...(gap !== undefined && { read: gap }) };
+  },
+
+  cluster({ connect, read }, plan) {
+    plan.connectTimeoutSeconds = connect;
+    plan.readGapSeconds = read;
+  },
+});

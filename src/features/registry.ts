@@ -1,0 +1,34 @@
+/**
+ * All features. Their order is that of the checks within a request, as ingress-nginx makes them: what answers early stands
+ * first, and the HTTP filters of the listeners are in this order, too.
+ */
+import type { AnyFeature } from './feature.ts';
+import { appRoot } from './app-root.ts';
+import { backendProtocol } from './backend-protocol.ts';
+import { cors } from './cors.ts';
+import { hsts } from './hsts.ts';
+import { proxyTimeouts } from './proxy-timeouts.ts';
+import { redirect } from './redirect.ts';
+import { rewrite } from './rewrite.ts';
+import { sourceRange } from './source-range.ts';
+import { tlsRedirect } from './tls-redirect.ts';
+import { upstreamHash } from './upstream-hash.ts';
+
+export const features: readonly AnyFeature[] = [
+  hsts,
+  appRoot,
+  cors,
+  redirect,
+  tlsRedirect,
+  sourceRange,
+  rewrite,
+  backendProtocol,
+  proxyTimeouts,
+  upstreamHash,
+];
+
+const byName: ReadonlyMap<string, AnyFeature> = new Map(features.map((feature) => [feature.name, feature]));
+
+export function featureNamed(name: string): AnyFeature | undefined {
+  return byName.get(name);
+}

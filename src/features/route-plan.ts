@@ -1,0 +1,156 @@
+/** The Envoy routes that one path of a host becomes, as the features put them together. */
+import type { Host, Route } from '../model/host.ts';
+import type { AnyMessage, MessageTypes } from '../proto/message.ts';
+import type { Feature, Scheme, Settings } from './feature.ts';
+
+type EnvoyRoute = MessageTypes['envoy.config.route.v3.Route'];
+type RouteMatch = MessageTypes['envoy.config.route.v3.RouteMatch'];
+type RouteAction = MessageTypes['envoy.config.route.v3.RouteAction'];
+export type HeaderMatcher = MessageTypes['envoy.config.route.v3.HeaderMatcher'];
+export type HeaderValueOption = MessageTypes['envoy.config.core.v3.HeaderValueOption'];
+
+/** What features may have to know of the host. */
+export interface HostFacts {
+  readonly name: Host['name'];
+  /** Whether TLS has been asked for this host, by its own name or by the wildcard above it. */
+  readonly hasTls: boolean;
+}
+
+/** What an answer is: a redirect or a direct response, with headers of its own. */
+export type Answer = Pick<EnvoyRoute, 'redirect' | 'direct_response' | 'response_headers_to_add'>;
+
+/** Requests of the path that go to the backend, or those of them that `when` tells apart. */
+interface Branch {
+  readonly when: readonly HeaderMatcher[];
+  readonly route: Omit<EnvoyRoute, 'match' | 'route'>;
+  readonly action: RouteAction;
+}
+
+export class RoutePlan {
+  readonly scheme: Scheme;
+  readonly host: HostFacts;
+  readonly route: Route;
+  readonly #answers: (Answer & { readonly match?: Partial<RouteMatch> })[] = [];
+  readonly #everywhere: Record<string, AnyMessage> = {};
+  #branches: readonly Branch[] = [{ when: [], route: {}, action: {} }];
+  #isAnswered = false;
+
+  constructor(scheme: Scheme, host: HostFacts, route: Route) {
+    this.scheme = scheme;
+    this.host = host;
+    this.route = route;
+  }
+
+  /** What another feature's policy for this path is. */
+  policyOf<S extends Settings, P, D>(feature: Feature<S, P, D>): P | undefined {
+    // oxlint-disable-next-line no-unsafe-type-assertion -- what stands under a feature's name was made by its own `policy`
+    return this.route.policies.byFeature[feature.name] as P | undefined;
+  }
+
+  /** Whether every request is answered already, so that what follows is never reached. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
+  /** Answers at this point of the order, without the filters and the backend; only the requests that match, if `match` is given. */
+  answer(answer: Answer, match?: Partial<RouteMatch>): void {
+    if (this.#isAnswered) return;
+    this.#answers.push({ ...answer, ...(match && { match }) });
+    this.#isAnswered = match === undefined;
+  }
+
+  /** Sets fields of the action. Lists grow; of other fields the feature further down the list decides. */
+  action(fields: RouteAction): void {
+    this.#update((branch) => ({ ...branch, action: mergeFields(branch.action, fields) }));
+  }
+
+  /** Turns the filter of a feature on for the requests that go to the backend. */
+  filter(name: string, config: AnyMessage): void {
+    this.#update((branch) => mergeRoute(branch, { typed_per_filter_config: { [name]: config } }));
+  }
+
+  /** The same also for what `answer` gives, before or after this. */
+  filterEverywhere(name: string, config: AnyMessage): void {
+    this.#everywhere[name] = config;
+  }
+
+  requestHeaders(...headers: readonly HeaderValueOption[]): void {
+    this.#update((branch) => mergeRoute(branch, { request_headers_to_add: headers }));
+  }
+
+  /** Of the backend's answers only: for those of filters as well, a feature has a header mutation filter. */
+  responseHeaders(...headers: readonly HeaderValueOption[]): void {
+    this.#update((branch) => mergeRoute(branch, { response_headers_to_add: headers }));
+  }
+
+  /** Deals with the requests that `when` matches otherwise: `amend` sees a plan of them alone, which stands before the others. */
+  fork(when: readonly HeaderMatcher[], amend: () => void): void {
+    const others = this.#branches;
+    this.#branches = others.map((branch) => ({ ...branch, when: [...branch.when, ...when] }));
+    amend();
+    this.#branches = [...this.#branches, ...others];
+  }
+
+  /** What is answered before requests go on. */
+  answers(match: RouteMatch): readonly EnvoyRoute[] {
+    const filters = Object.keys(this.#everywhere).length > 0 && { typed_per_filter_config: this.#everywhere };
+    return this.#answers.map(({ match: own, ...answer }) => ({ ...answer, match: narrow(match, own), ...filters }));
+  }
+
+  /** @param base what the requests that go on get: `route` or `direct_response` */
+  routes(match: RouteMatch, base: EnvoyRoute): readonly EnvoyRoute[] {
+    const everywhere = Object.keys(this.#everywhere).length === 0 ? undefined : this.#everywhere;
+    const early = this.answers(match);
+    if (this.#isAnswered) return early;
+    const late = this.#branches.map(({ when, route, action }): EnvoyRoute => {
+      const filters = everywhere ? { ...everywhere, ...route.typed_per_filter_config } : route.typed_per_filter_config;
+      return {
+        ...base,
+        ...route,
+        match: when.length === 0 ? match : mergeFields(match, { headers: when }),
+        ...(base.route && { route: mergeFields(base.route, action) }),
+        ...(filters && { typed_per_filter_config: filters }),
+      };
+    });
+    return [...early, ...late];
+  }
+
+  #update(change: (branch: Branch) => Branch): void {
+    this.#branches = this.#branches.map(change);
+  }
+}
+
+/** A path of its own takes the place of the one that the route has. */
+function narrow({ headers = [], ...path }: RouteMatch, own: Partial<RouteMatch> | undefined): RouteMatch {
+  if (own === undefined) return { ...path, headers };
+  return mergeFields(own.path === undefined ? { ...path, headers } : { headers }, own);
+}
+
+function mergeRoute(branch: Branch, fields: Branch['route']): Branch {
+  const filters = { ...branch.route.typed_per_filter_config, ...fields.typed_per_filter_config };
+  const route = mergeFields(branch.route, fields);
+  return {
+    ...branch,
+    route: Object.keys(filters).length === 0 ? route : { ...route, typed_per_filter_config: filters },
+  };
+}
+
+function mergeFields<T extends object>(first: T, second: Partial<T>): T {
+  const merged = new Map<string, unknown>(Object.entries(first));
+  for (const [name, value] of Object.entries(second)) {
+    const before = merged.get(name);
+    merged.set(name, Array.isArray(before) && Array.isArray(value) ? [...before, ...value] : value);
+  }
+  // oxlint-disable-next-line no-unsafe-type-assertion -- field by field it is one of the two, or both lists
+  return Object.fromEntries(merged) as T;
+}
+
+/** Text as it is in a place where Envoy takes `%` for the begin of a command. */
+export function literal(text: string): string {
+  return text.replaceAll('%', '%%');
+}
+
+/** A header that takes the place of any other of its name. `format` may hold Envoy's commands: `literal` keeps a user's text from being one. */
+export function overwrite(key: string, format: string): HeaderValueOption {
+  return { header: { key, value: format }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
+}

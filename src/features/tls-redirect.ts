@@ -1,0 +1,89 @@
+/** Sends requests in plain text to HTTPS, where the host has TLS or the user says that something in front has. */
+import type { MessageTypes } from '../proto/message.ts';
+import { defineFeature } from './feature.ts';
+import type { HostFacts, RoutePlan } from './route-plan.ts';
+import { boolean, list, matching, oneOf } from './value.ts';
+
+type RedirectCode = NonNullable<MessageTypes['envoy.config.route.v3.RedirectAction']['response_code']>;
+type Code = '301' | '302' | '307' | '308';
+
+const codes: Readonly<Record<Code, RedirectCode>> = {
+  '301': 'MOVED_PERMANENTLY',
+  '302': 'FOUND',
+  '307': 'TEMPORARY_REDIRECT',
+  '308': 'PERMANENT_REDIRECT',
+};
+const code = oneOf(['301', '302', '307', '308']);
+const paths = list(matching(/\/[^\s]*/, '/.well-known/acme-challenge'));
+
+interface Policy {
+  readonly always: boolean;
+  readonly code: Code;
+  /** Beginnings of configured paths that are not redirected. */
+  readonly except: readonly string[];
+}
+
+export const tlsRedirect = defineFeature({
+  name: 'tls-redirect',
+  settings: {
+    whenTls: {
+      annotation: 'ssl-redirect',
+      configMap: 'ssl-redirect',
+      parse: boolean,
+      default: true,
+      documentation: {
+        value: '`true` or `false`',
+        nginx:
+          'Answers plain HTTP with a redirect to HTTPS if a `tls` entry of any Ingress names the host or the wildcard above it, even if its Secret is missing; one slash at the end of the URL is dropped',
+        difference:
+          'For wildcard hosts and Ingresses without a host, a port in the Host header other than 80 is kept, since Envoy cannot take it away',
+      },
+    },
+    always: {
+      annotation: 'force-ssl-redirect',
+      configMap: 'force-ssl-redirect',
+      parse: boolean,
+      default: false,
+      documentation: { value: '`true` or `false`', nginx: 'The same redirect for a host without TLS here' },
+    },
+    code: {
+      configMap: 'http-redirect-code',
+      parse: code,
+      default: '308',
+      documentation: { value: '301, 302, 307 or 308', nginx: 'Status of the redirect to HTTPS' },
+    },
+    except: {
+      configMap: 'no-tls-redirect-locations',
+      parse: paths,
+      default: ['/.well-known/acme-challenge'],
+      documentation: {
+        value: 'paths with commas between',
+        nginx: 'Paths of rules that begin with one of these are not redirected',
+      },
+    },
+  },
+
+  policy({ whenTls, always, code: status, except }): Policy | undefined {
+    return whenTls || always ? { always, code: status, except } : undefined;
+  },
+
+  route(policy, plan) {
+    if (plan.scheme === 'https' || !(policy.always || plan.host.hasTls)) return;
+    if (policy.except.some((path) => plan.route.match.path.startsWith(path))) return;
+    redirect(policy.code, plan);
+  },
+});
+
+/** The dropped slash takes a route of its own. */
+function redirect(status: Code, plan: RoutePlan): void {
+  const to = { https_redirect: true, ...hostOf(plan.host), response_code: codes[status] };
+  const cut = { pattern: { regex: '/$' }, substitution: '' };
+  const endsInSlash = { headers: [{ name: ':path', string_match: { suffix: '/' } }] };
+  plan.answer({ redirect: { ...to, regex_rewrite: cut } }, endsInSlash);
+  plan.answer({ redirect: to });
+}
+
+/** With a host of its own, Envoy leaves the port out. */
+function hostOf({ name }: HostFacts): { readonly host_redirect?: string } {
+  return name.startsWith('*') ? {} : { host_redirect: name };
+}

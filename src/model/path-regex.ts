@@ -1,0 +1,70 @@
+/** Paths that are regular expressions: what of them Envoy's RE2 understands, and how they are anchored. */
+
+/** What makes an expression unusable, as the end of a sentence that starts with it; undefined for a good one. */
+export function pathRegexFault(text: string): string | undefined {
+  const fault = faults.find(([pattern]) => pattern.test(text));
+  if (fault !== undefined) return fault[1];
+  const repeats = [...text.matchAll(/\{(\d+)(?:,(\d*))?\}/g)].map(([, least, most]) => Number(most || least) || 1);
+  if (repeats.reduce((product, each) => product * each, 1) > 1000) return 'repeats something more than 1,000 times';
+  try {
+    RegExp(inJavaScript(text), 'u');
+    return undefined;
+  } catch {
+    return 'is not a regular expression that Envoy (RE2) understands';
+  }
+}
+
+const faults: readonly (readonly [RegExp, string])[] = [
+  [/^(?!\/)/, 'does not start with "/"'],
+  [/^[^]{1025}/, 'is longer than 1,024 characters'],
+  // oxlint-disable-next-line no-control-regex -- control characters are what this is about
+  [/[\u0000-\u0020\u007f]/, 'holds white space or a control character'],
+  [/\(\?(?!:|P?<[a-zA-Z_])/, 'holds a group that looks ahead or behind, or sets options, which Envoy (RE2) cannot'],
+  [/\\[0-9k]/, 'refers back to a group, which Envoy (RE2) cannot'],
+  [/\\(?![dDwWsSbBtnrfvx])[a-zA-Z]|\\$/, 'holds an escape that Envoy (RE2) does not know'],
+  [/\[\^?\]|\[[^\]]*\\[bB]/, 'holds a character class that Envoy (RE2) reads otherwise'],
+];
+
+/** The same expression in the strict dialect of JavaScript, which takes escapes of letters and syntax only. */
+function inJavaScript(text: string): string {
+  const named = text.replaceAll('(?P<', '(?<');
+  return named.replaceAll(/\\([^a-zA-Z0-9])/g, (_, character: string) => hex(character));
+}
+
+function hex(character: string): string {
+  return `\\u{${character.codePointAt(0)?.toString(16) ?? '0'}}`;
+}
+
+/** How many groups can be referred to; 0 for an expression with a fault. */
+export function groupCount(text: string): number {
+  if (pathRegexFault(text) !== undefined) return 0;
+  return (new RegExp(`${inJavaScript(text)}|`, 'u').exec('')?.length ?? 1) - 1;
+}
+
+/**
+ * What Envoy compares the whole path with. ingress-nginx puts `^` before the text, so that of alternatives at its top
+ * level only the first is anchored.
+ */
+export function requestRegex(text: string): string {
+  return hasAlternatives(text) ? `(?i).*?(?:^${text}).*` : `(?i)${text}.*`;
+}
+
+/** What the whole path of a matching request is replaced by way of; the groups are those of the text. */
+export function rewriteRegex(text: string): string {
+  return hasAlternatives(text) ? `(?i)^.*?(?:${text}).*$` : `(?i)^${text}.*$`;
+}
+
+/** Whether the expression is plain text, and so can be compared without a regular expression. */
+export function isPlainText(text: string): boolean {
+  return /^[\w/\-~%!&',:;=@]*$/.test(text);
+}
+
+function hasAlternatives(text: string): boolean {
+  let depth = 0;
+  for (const [token] of text.matchAll(/\\[^]|\[(?:\\[^]|[^\]\\])*\]|[()|]/g)) {
+    if (token === '(') depth += 1;
+    if (token === ')') depth -= 1;
+    if (token === '|' && depth === 0) return true;
+  }
+  return false;
+}

@@ -1,0 +1,73 @@
+import { expect, it } from '@jest/globals';
+import { describeWithEnvoy } from '../../support/tools.ts';
+import { scene } from './scene.ts';
+
+describeWithEnvoy('redirects', () => {
+  const stage = scene({ tlsNames: ['first.test'] });
+
+  it('answer every path with the Location as it is written, and temporal goes before permanent', async () => {
+    await stage.apply({
+      permanent: {
+        hosts: { 'p.test': { '/': 'web:80' } },
+        annotations: { 'permanent-redirect': 'https://new.test/%20a' },
+      },
+      coded: {
+        hosts: { 'c.test': { '/': 'web:80' } },
+        annotations: { 'permanent-redirect': 'https://new.test', 'permanent-redirect-code': '308' },
+      },
+      odd: {
+        hosts: { 'o.test': { '/': 'web:80' } },
+        annotations: { 'permanent-redirect': 'https://new.test', 'permanent-redirect-code': '200' },
+      },
+      both: {
+        hosts: { 'b.test': { '/': 'web:80' } },
+        annotations: {
+          'permanent-redirect': 'https://new.test',
+          'temporal-redirect': 'https://now.test/$1',
+          'temporal-redirect-code': '307',
+        },
+      },
+    });
+    expect(await stage.outcome('p.test/x?y')).toBe('301 https://new.test/%20a');
+    expect(await stage.outcome('c.test/x')).toBe('308 https://new.test');
+    expect(await stage.outcome('o.test/x')).toBe('301 https://new.test');
+    expect(await stage.outcome('b.test/x')).toBe('307 https://now.test/$1');
+  });
+
+  it('go before the redirect to HTTPS and the deny list', async () => {
+    await stage.apply({
+      first: {
+        hosts: { 'first.test': { '/': 'web:80' } },
+        tls: [{ hosts: ['first.test'], secretName: 'tls' }],
+        annotations: { 'permanent-redirect': 'https://new.test', 'denylist-source-range': '127.0.0.1' },
+      },
+    });
+    expect(await stage.outcome('first.test/')).toBe('301 https://new.test');
+  });
+
+  it('are left out when they are no URL', async () => {
+    await stage.apply({
+      bad: { hosts: { 'bad.test': { '/': 'web:80' } }, annotations: { 'permanent-redirect': 'a"b\r\nx: y' } },
+    });
+    expect(await stage.outcome('bad.test/')).toBe('web /');
+    expect(stage.problems()).toEqual(['bad permanent-redirect InvalidAnnotation']);
+  });
+
+  it('send the root of a host to its application, for all Ingresses of the host', async () => {
+    await stage.apply({
+      old: {
+        created: '2026-01-01T00:00:00Z',
+        hosts: { 'app.test': { '/x': 'web:80' } },
+        annotations: { 'app-root': '/a%20b' },
+      },
+      young: {
+        created: '2026-02-01T00:00:00Z',
+        hosts: { 'app.test': { '/': 'api:80' } },
+        annotations: { 'app-root': '/c' },
+      },
+    });
+    expect(await stage.outcome('app.test/')).toBe('302 http://app.test/a%20b');
+    expect(await stage.outcome('app.test/y')).toBe('api /y');
+    expect(stage.problems()).toContain('young metadata.annotations HostPolicyConflict');
+  });
+});
