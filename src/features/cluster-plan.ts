@@ -6,11 +6,9 @@ import type { MessageTypes } from '../proto/message.ts';
 export interface ClusterPlan {
   protocol: BackendProtocol | undefined;
   connectTimeoutSeconds: number | undefined;
-  /** How long an endpoint may say nothing until it is given up. */
-  readGapSeconds: number | undefined;
   balancing: MessageTypes['envoy.config.cluster.v3.LoadBalancingPolicy'] | undefined;
 }
 
 export function emptyClusterPlan(): ClusterPlan {
-  return { protocol: undefined, connectTimeoutSeconds: undefined, readGapSeconds: undefined, balancing: undefined };
+  return { protocol: undefined, connectTimeoutSeconds: undefined, balancing: undefined };
 }

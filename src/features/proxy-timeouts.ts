@@ -33,8 +33,7 @@ export const proxyTimeouts = defineFeature({
         value: 'whole seconds',
         nginx:
           'How long a backend may send nothing, before and in its answer: not how long the answer may take. 504 before its begin',
-        difference:
-          'A request that is still being sent counts as something, as do frames of a WebSocket in either direction',
+        difference: 'Frames of a WebSocket count in either direction',
       },
     },
     send: {
@@ -46,7 +45,7 @@ export const proxyTimeouts = defineFeature({
         value: 'whole seconds',
         nginx: 'How long a backend may take nothing of the request',
         difference:
-          'Envoy has one timer for the silence of both sides, which is the longer of this and `proxy-read-timeout`',
+          'Envoy has one timer for the silence of both sides, the longer of this and `proxy-read-timeout`; it also ends requests whose client is silent',
       },
     },
   },
@@ -60,16 +59,15 @@ export const proxyTimeouts = defineFeature({
   route({ read, send }, plan) {
     const silence = Math.max(read, send);
     if (silence !== defaultTimeouts.read) plan.action({ idle_timeout: `${silence}s` });
+    // It begins when the request has been sent.
+    if (read < silence) plan.retry({ per_try_idle_timeout: `${read}s` });
   },
 
-  backend({ connect, read, send }) {
-    const gap = read < Math.max(send, defaultTimeouts.read) ? read : undefined;
-    if (connect === defaultTimeouts.connect && gap === undefined) return undefined;
-    return { connect, ...(gap !== undefined && { read: gap }) };
+  backend({ connect }) {
+    return connect === defaultTimeouts.connect ? undefined : { connect };
   },
 
-  cluster({ connect, read }, plan) {
+  cluster({ connect }, plan) {
     plan.connectTimeoutSeconds = connect;
-    plan.readGapSeconds = read;
   },
 });

@@ -1,6 +1,8 @@
 /** The Envoy routes that one path of a host becomes, as the features put them together. */
 import type { Host, Route } from '../model/host.ts';
 import type { AnyMessage, MessageTypes } from '../proto/message.ts';
+import { defaultRetryPolicy } from './retry-policy.ts';
+import type { RetryPolicy } from './retry-policy.ts';
 import type { Feature, Scheme, Settings } from './feature.ts';
 
 type EnvoyRoute = MessageTypes['envoy.config.route.v3.Route'];
@@ -26,13 +28,16 @@ interface Branch {
   readonly action: RouteAction;
 }
 
+/** Shared by all paths that no feature changes. */
+const untouched: readonly Branch[] = [{ when: [], route: {}, action: {} }];
+
 export class RoutePlan {
   readonly scheme: Scheme;
   readonly host: HostFacts;
   readonly route: Route;
   readonly #answers: (Answer & { readonly match?: Partial<RouteMatch> })[] = [];
   readonly #everywhere: Record<string, AnyMessage> = {};
-  #branches: readonly Branch[] = [{ when: [], route: {}, action: {} }];
+  #branches: readonly Branch[] = untouched;
   #isAnswered = false;
 
   constructor(scheme: Scheme, host: HostFacts, route: Route) {
@@ -62,6 +67,14 @@ export class RoutePlan {
   /** Sets fields of the action. Lists grow; of other fields the feature further down the list decides. */
   action(fields: RouteAction): void {
     this.#update((branch) => ({ ...branch, action: mergeFields(branch.action, fields) }));
+  }
+
+  /** Changes the retries, and the timeouts of a single try, which Envoy keeps with them. */
+  retry(fields: RetryPolicy): void {
+    this.#update((branch) => ({
+      ...branch,
+      action: { ...branch.action, retry_policy: { ...(branch.action.retry_policy ?? defaultRetryPolicy), ...fields } },
+    }));
   }
 
   /** Turns the filter of a feature on for the requests that go to the backend. */
@@ -102,6 +115,7 @@ export class RoutePlan {
     const everywhere = Object.keys(this.#everywhere).length === 0 ? undefined : this.#everywhere;
     const early = this.answers(match);
     if (this.#isAnswered) return early;
+    if (this.#branches === untouched && everywhere === undefined) return [...early, { ...base, match }];
     const late = this.#branches.map(({ when, route, action }): EnvoyRoute => {
       const filters = everywhere ? { ...everywhere, ...route.typed_per_filter_config } : route.typed_per_filter_config;
       return {

@@ -1,6 +1,7 @@
 /** Sends requests in plain text to HTTPS, where the host has TLS or the user says that something in front has. */
 import type { MessageTypes } from '../proto/message.ts';
 import { defineFeature } from './feature.ts';
+import { overwrite } from './route-plan.ts';
 import type { HostFacts, RoutePlan } from './route-plan.ts';
 import { boolean, list, matching, oneOf } from './value.ts';
 
@@ -74,9 +75,15 @@ export const tlsRedirect = defineFeature({
   },
 });
 
-/** The dropped slash takes a route of its own. */
+/** The dropped slash takes routes of its own: Envoy's redirects cannot make the path empty, so `/` is apart. */
 function redirect(status: Code, plan: RoutePlan): void {
-  const to = { https_redirect: true, ...hostOf(plan.host), response_code: codes[status] };
+  const { host, route } = plan;
+  if (route.match.path === '' || route.match.path === '/') {
+    const location = overwrite('location', `https://${host.name.startsWith('*') ? '%REQ(:AUTHORITY)%' : host.name}`);
+    const root = { headers: [{ name: ':path', string_match: { exact: '/' } }] };
+    plan.answer({ direct_response: { status: Number(status) }, response_headers_to_add: [location] }, root);
+  }
+  const to = { https_redirect: true, ...hostOf(host), response_code: codes[status] };
   const cut = { pattern: { regex: '/$' }, substitution: '' };
   const endsInSlash = { headers: [{ name: ':path', string_match: { suffix: '/' } }] };
   plan.answer({ redirect: { ...to, regex_rewrite: cut } }, endsInSlash);

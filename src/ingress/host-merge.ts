@@ -1,6 +1,6 @@
 /** One host out of all that the Ingresses say of it: the older Ingress wins, and the other is told. */
 import { isOfHost } from '../features/policies.ts';
-import { comparePathMatches } from '../model/host.ts';
+import { comparePathMatches, isRoot } from '../model/host.ts';
 import type { Host, Origin, PathMatch, Route } from '../model/host.ts';
 import { describeObject, objectKey } from '../model/object-ref.ts';
 import type { Policies } from '../model/policy.ts';
@@ -46,10 +46,6 @@ export function mergeHost(name: string, readings: readonly IngressReading[]): Me
     },
     problems,
   };
-}
-
-function isRoot({ match }: Route): boolean {
-  return (match.kind === 'prefix' && match.path === '') || (match.kind === 'regex' && match.path === '/');
 }
 
 /** As if the oldest Ingress with paths on the host had one for all others: so nothing of the host escapes its policies. */

@@ -66,6 +66,11 @@ export function wildcardOf(host: string): string | undefined {
   return dot < 1 || host.startsWith('*') ? undefined : `*${host.slice(dot)}`;
 }
 
+/** Whether a route matches every path. */
+export function isRoot({ match }: Route): boolean {
+  return (match.kind === 'prefix' && match.path === '') || (match.kind === 'regex' && match.path === '/');
+}
+
 /** Precedence of paths within a host: exact before prefix, longer before shorter, then by text; backwards for expressions. */
 export function comparePathMatches(a: PathMatch, b: PathMatch): number {
   if (a.kind !== b.kind) return a.kind === 'exact' ? -1 : 1;

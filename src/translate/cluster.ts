@@ -1,13 +1,12 @@
 /** A backend as an Envoy Cluster, whose endpoints come over EDS under the same name, or from DNS if it is outside. */
 import { planCluster } from '../features/output.ts';
-import type { ClusterPlan } from '../features/cluster-plan.ts';
+import { defaultRetryPolicy } from '../features/retry-policy.ts';
 import type { BackendProtocol, Transport } from '../model/backend.ts';
 import { any } from '../proto/message.ts';
 import type { AnyMessage, MessageTypes } from '../proto/message.ts';
 import { adsConfigSource } from './config-source.ts';
 
 type Cluster = MessageTypes['envoy.config.cluster.v3.Cluster'];
-type RetryPolicy = MessageTypes['envoy.config.route.v3.RetryPolicy'];
 
 /** Envoy's default of 1,024 would refuse requests that nginx, which has no such limit, serves. */
 const unlimited = 1_000_000;
@@ -23,7 +22,7 @@ export function translateCluster(
   return {
     name,
     ...discovery(name, transport),
-    ...protocolOptions(transport, plan),
+    ...protocolOptions(transport),
     ...(plan.balancing === undefined ? balancing(transport) : { load_balancing_policy: plan.balancing }),
     connect_timeout: `${plan.connectTimeoutSeconds ?? 5}s`,
     per_connection_buffer_limit_bytes: 32_768,
@@ -55,9 +54,8 @@ function discovery(name: string, { external }: Transport): Cluster {
   };
 }
 
-function protocolOptions({ protocol, external }: Transport, { readGapSeconds }: ClusterPlan): Cluster {
-  const http =
-    readGapSeconds === undefined ? (isHttp2(protocol) ? http2 : http1) : httpOptions(protocol, readGapSeconds);
+function protocolOptions({ protocol, external }: Transport): Cluster {
+  const http = isHttp2(protocol) ? http2 : http1;
   const isTls = protocol === 'http1-tls' || protocol === 'http2-tls';
   return {
     typed_extension_protocol_options: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': http },
@@ -71,34 +69,15 @@ function isHttp2(protocol: BackendProtocol): boolean {
   return protocol === 'http2' || protocol === 'http2-tls';
 }
 
-/**
- * Only what has not reached a backend is tried again, on another endpoint, so that it is safe for every method. It stands
- * here and not with the virtual hosts because an Envoy reads all of these anew when one of them changes (docs/performance.md).
- */
-const retryPolicy: RetryPolicy = {
-  retry_on: 'connect-failure,refused-stream,reset-before-request',
-  num_retries: 2,
-  retry_host_predicate: [
-    {
-      name: 'envoy.retry_host_predicates.previous_hosts',
-      typed_config: any('envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate', {}),
-    },
-  ],
-  host_selection_retry_max_attempts: 3,
-};
+const http1: AnyMessage = any('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', {
+  explicit_http_config: { http_protocol_options: {} },
+  retry_policy: defaultRetryPolicy,
+});
 
-const http1 = httpOptions('http1');
-const http2 = httpOptions('http2');
-
-function httpOptions(protocol: BackendProtocol, readGapSeconds?: number): AnyMessage {
-  return any('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', {
-    explicit_http_config: isHttp2(protocol) ? { http2_protocol_options: {} } : { http_protocol_options: {} },
-    retry_policy: {
-      ...retryPolicy,
-      ...(readGapSeconds !== undefined && { per_try_idle_timeout: `${readGapSeconds}s` }),
-    },
-  });
-}
+const http2: AnyMessage = any('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', {
+  explicit_http_config: { http2_protocol_options: {} },
+  retry_policy: defaultRetryPolicy,
+});
 
 /** Encrypted, but without a proof of who answers, since nothing in a Service says who may (as in ingress-nginx). */
 function tls(protocol: BackendProtocol, serverName: string | undefined): AnyMessage {

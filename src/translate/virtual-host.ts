@@ -2,6 +2,7 @@
 import { planHost, planRoute } from '../features/output.ts';
 import type { HostFacts } from '../features/route-plan.ts';
 import { backendName } from '../model/backend.ts';
+import { isRoot } from '../model/host.ts';
 import type { Host, Route } from '../model/host.ts';
 import { isPlainText, requestRegex } from '../model/path-regex.ts';
 import type { MessageTypes } from '../proto/message.ts';
@@ -61,10 +62,6 @@ function routesOf(table: RouteConfigurationName, host: Host): readonly EnvoyRout
     ...host.routes.flatMap((route) => translateRoute(table, facts, route, [])),
     ...implicitRoot(table, facts, host, []),
   ];
-}
-
-function isRoot({ match }: Route): boolean {
-  return (match.kind === 'prefix' && match.path === '') || (match.kind === 'regex' && match.path === '/');
 }
 
 /** The default backend of all serves what the host does not, and the policies of the host go for that, too. */
