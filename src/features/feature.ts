@@ -66,6 +66,8 @@ export interface Feature<S extends Settings, P, D> {
   policy(values: ValuesOf<S>, report: Report<keyof S>): P | undefined;
   /** Whether a path of the Ingress is a regular expression, which makes all paths of its hosts such. */
   usesRegex?(policy: P, path: string): boolean;
+  /** Names under which a host of the Ingress is there as well, as far as no Ingress has a rule for them; `HostFacts.aliasOf`. */
+  aliases?(policy: P, host: string): readonly string[];
   /** Writes into the routes of one path. Called in the order of the features. */
   route?(policy: P, plan: RoutePlan): void;
   /** Whether the policy is one of the host: of its Ingresses the oldest that has it decides for all paths. */

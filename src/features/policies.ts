@@ -79,6 +79,11 @@ export function usesRegex({ byFeature }: Policies, path: string): boolean {
   return Object.keys(byFeature).some((name) => featureNamed(name)?.usesRegex?.(byFeature[name], path) === true);
 }
 
+/** Other names of a host, see `Feature.aliases`. */
+export function aliasesOf({ byFeature }: Policies, host: string): readonly string[] {
+  return Object.keys(byFeature).flatMap((name) => featureNamed(name)?.aliases?.(byFeature[name], host) ?? []);
+}
+
 /** What sets the cluster of a backend apart: equal policies give the same, on every replica. */
 export interface BackendVariant {
   /** Stands in the name of the cluster. */

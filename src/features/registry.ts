@@ -10,12 +10,14 @@ import { hsts } from './hsts.ts';
 import { proxyTimeouts } from './proxy-timeouts.ts';
 import { redirect } from './redirect.ts';
 import { rewrite } from './rewrite.ts';
+import { serverAlias } from './server-alias.ts';
 import { sourceRange } from './source-range.ts';
 import { tlsRedirect } from './tls-redirect.ts';
 import { upstreamHash } from './upstream-hash.ts';
 
 export const features: readonly AnyFeature[] = [
   hsts,
+  serverAlias,
   appRoot,
   cors,
   redirect,

@@ -16,6 +16,8 @@ export interface HostFacts {
   readonly name: Host['name'];
   /** Whether TLS has been asked for this host, by its own name or by the wildcard above it. */
   readonly hasTls: boolean;
+  /** The host whose alias this is; undefined for one that has rules. */
+  readonly aliasOf: string | undefined;
 }
 
 /** What an answer is: a redirect or a direct response, with headers of its own. */

@@ -50,5 +50,5 @@ export function flagReading({ backendService, certificate }: FlagDefaults): Ingr
   };
   const known: HostReading = { routes: [], fallback, certificates: [], hasTls: false };
   const hosts = new Map([[anyHost, unknown], ...(fallback === undefined ? [] : [[knownHosts, known] as const])]);
-  return { object, creationTimestamp: youngest, policies: noPolicies, hosts, problems: [] };
+  return { object, creationTimestamp: youngest, policies: noPolicies, hosts, aliases: new Map(), problems: [] };
 }

@@ -15,6 +15,23 @@ export interface MergedHost {
   readonly problems: readonly Problem[];
 }
 
+/**
+ * A host by its own rules, or as the alias of another.
+ *
+ * @param readingsOf what names a host, in its rules or as an alias
+ */
+export function hostOf(name: string, readingsOf: (host: string) => readonly IngressReading[]): MergedHost {
+  const readings = readingsOf(name);
+  const own = mergeHost(name, readings);
+  if (own.host.routes.length > 0) return own;
+  const aliasOf = readings.toSorted(compareAge).flatMap(({ aliases }) => aliases.get(name) ?? [])[0];
+  if (aliasOf === undefined) return own;
+  // What is wrong with the host is said of the host.
+  const { host } = mergeHost(aliasOf, readingsOf(aliasOf));
+  const certificates = own.host.certificates.length > 0 ? own.host.certificates : host.certificates;
+  return { host: { ...host, name, aliasOf, certificates }, problems: own.problems };
+}
+
 /** Merges what the readings say of a host; the order of the readings does not matter. */
 export function mergeHost(name: string, readings: readonly IngressReading[]): MergedHost {
   const problems: Problem[] = [];

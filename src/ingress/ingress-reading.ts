@@ -1,6 +1,6 @@
 /** What one Ingress asks for, host by host, read without a look at any other Ingress or at the Services it names. */
 import type { Ingress, IngressBackend, IngressTls } from '../cluster/kubernetes-object.ts';
-import { backendVariant, usesRegex } from '../features/policies.ts';
+import { aliasesOf, backendVariant, usesRegex } from '../features/policies.ts';
 import type { BackendVariant, PolicyReading } from '../features/policies.ts';
 import type { BackendPort } from '../model/backend.ts';
 import { anyHost } from '../model/host.ts';
@@ -19,6 +19,8 @@ export interface IngressReading {
   readonly policies: Policies;
   /** By host name; see `Host.name`. */
   readonly hosts: ReadonlyMap<string, HostReading>;
+  /** Other names of hosts with paths: name to host. */
+  readonly aliases: ReadonlyMap<string, string>;
   readonly problems: readonly Problem[];
 }
 
@@ -47,6 +49,8 @@ export function readIngress(ingress: Ingress, policies: PolicyReading): IngressR
   ingress.spec.tls.forEach((entry, index) => reader.readTls(entry, `spec.tls[${index}]`));
   return reader.reading();
 }
+
+const noAliases: ReadonlyMap<string, string> = new Map();
 
 interface HostDraft {
   readonly routes: Route[];
@@ -80,7 +84,8 @@ class Reader {
   reading(): IngressReading {
     const { creationTimestamp } = this.#ingress.metadata;
     const policies = this.#policies;
-    return { object: this.#object, creationTimestamp, policies, hosts: this.#hosts, problems: this.#problems };
+    const aliases = this.#readAliases();
+    return { object: this.#object, creationTimestamp, policies, hosts: this.#hosts, aliases, problems: this.#problems };
   }
 
   readRules(): void {
@@ -136,6 +141,15 @@ class Reader {
       draft.hasTls = true;
       if (certificates.every(({ secret }) => secret !== claim.secret)) certificates.push(claim);
     }
+  }
+
+  #readAliases(): ReadonlyMap<string, string> {
+    const aliases = new Map<string, string>();
+    for (const [host, { routes }] of this.#hosts) {
+      if (routes.length === 0) continue;
+      for (const alias of aliasesOf(this.#policies, host)) if (!aliases.has(alias)) aliases.set(alias, host);
+    }
+    return aliases.size === 0 ? noAliases : aliases;
   }
 
   #hostsOf({ hosts }: IngressTls, field: string): Iterable<string> {

@@ -6,6 +6,8 @@ import type { Policies } from './policy.ts';
 export interface Host {
   /** `a.test`, `*.a.test` (exactly one label before `.a.test`) or `*` (every host that no other matches). Lower case. */
   readonly name: string;
+  /** The host that is served under this name, when no Ingress has a rule for the name. */
+  readonly aliasOf?: string;
   /** In order of precedence: the first that matches a request decides. */
   readonly routes: readonly Route[];
   /**

@@ -15,7 +15,7 @@ import { isDefaultClass, isOurClass, selectIngress } from '../ingress/class.ts';
 import type { ClassPolicy } from '../ingress/class.ts';
 import { flagReading } from '../ingress/flag-reading.ts';
 import type { FlagDefaults } from '../ingress/flag-reading.ts';
-import { mergeHost } from '../ingress/host-merge.ts';
+import { hostOf } from '../ingress/host-merge.ts';
 import type { MergedHost } from '../ingress/host-merge.ts';
 import { readIngress } from '../ingress/ingress-reading.ts';
 import type { IngressReading } from '../ingress/ingress-reading.ts';
@@ -77,11 +77,12 @@ export function routingTables(
   const fromFlags = graph.derive('readings of flags', flags, (_key, value) => flagReading(value));
   const unmatched = flagReading(defaults).hosts.get(knownHosts)?.fallback;
   const readings = graph.union('readings', fromIngresses, fromFlags);
-  const readingsOfHost = graph.group('readings by host', readings, ({ hosts }) => hosts.keys());
+  const readingsOfHost = graph.group('readings by host', readings, ({ hosts, aliases }) =>
+    aliases.size === 0 ? hosts.keys() : [...hosts.keys(), ...aliases.keys()],
+  );
   const hosts = graph.derive('hosts', readingsOfHost, (name, keys, look) =>
-    mergeHost(
-      name,
-      keys.flatMap((key) => look(readings, key) ?? []),
+    hostOf(name, (each) =>
+      (each === name ? keys : (look(readingsOfHost, each) ?? [])).flatMap((key) => look(readings, key) ?? []),
     ),
   );
   const backends = backendTable(graph, objects, hosts, policy);
