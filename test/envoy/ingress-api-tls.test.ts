@@ -80,9 +80,10 @@ describeWithEnvoy('TLS and the rules of Ingresses', () => {
     expect(await ask(host, pair, path)).toBe(expected);
   });
 
-  it('serve in plain text what has a certificate as well', async () => {
+  it('redirect from plain text to TLS what has a certificate, and serve what has none', async () => {
     const port = await envoy.listenerPort('http');
-    expect((await httpRequest({ port, host: 'first.test' })).status).toBe(200);
+    expect((await httpRequest({ port, host: 'first.test' })).status).toBe(308);
+    expect((await httpRequest({ port, host: 'plain.test' })).status).toBe(200);
   });
 
   it('make the certificate of a rule without a host, whose TLS entry names none, that of all other hosts', async () => {

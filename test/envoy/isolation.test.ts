@@ -56,6 +56,7 @@ describeWithEnvoy('an Envoy that refuses a load assignment and a secret among a 
         ingress(tenant, {
           hosts: { [`${tenant}.test`]: { '/': `${tenant}:80` } },
           tls: [{ hosts: [`${tenant}.test`], secretName: tenant }],
+          annotations: { 'nginx.ingress.kubernetes.io/ssl-redirect': 'false' },
         }),
       ];
     });
