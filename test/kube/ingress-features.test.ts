@@ -55,8 +55,13 @@ function rule(
   };
 }
 
-function ingressOf(namespace: string, name: string, spec: object): Manifest & { readonly spec: object } {
-  const metadata = { namespace, name };
+function ingressOf(
+  namespace: string,
+  name: string,
+  spec: object,
+  annotations: Readonly<Record<string, string>> = {},
+): Manifest & { readonly spec: object } {
+  const metadata = { namespace, name, annotations };
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'Ingress',
@@ -206,10 +211,15 @@ describeWithKubernetesAndEnvoy('an Ingress', () => {
       await apply(
         ...services('hosts'),
         tlsSecretManifest('hosts', 'pair', pair),
-        ingressOf('hosts', 'rules', {
-          tls: [{ hosts: ['foo.bar.test'], secretName: 'pair' }],
-          rules: [rule('*.foo.test', ['/', 'Prefix', 'wild']), rule('foo.bar.test', ['/', 'Prefix', 'own'])],
-        }),
+        ingressOf(
+          'hosts',
+          'rules',
+          {
+            tls: [{ hosts: ['foo.bar.test'], secretName: 'pair' }],
+            rules: [rule('*.foo.test', ['/', 'Prefix', 'wild']), rule('foo.bar.test', ['/', 'Prefix', 'own'])],
+          },
+          { 'nginx.ingress.kubernetes.io/ssl-redirect': 'false' },
+        ),
       );
       await exposed('hosts', 'rules');
       await eventually(async () => expect(await answerOf('foo.bar.test', '/')).toBe('own'), patience);
