@@ -22,6 +22,8 @@ import { describeWithEnvoy } from '../support/tools.ts';
 const rollouts = Number(process.env['SLUICE_ENVOY_ROLLOUTS'] ?? 3);
 
 const host = 'shop.test';
+/** The load comes over both. */
+const annotations = { 'nginx.ingress.kubernetes.io/ssl-redirect': 'false' };
 
 describeWithEnvoy('clients of an Envoy that is replaced', () => {
   let pod: PodServer;
@@ -40,7 +42,11 @@ describeWithEnvoy('clients of an Envoy that is replaced', () => {
       service('shop', { http: 80 }),
       endpointSlice('shop-1', 'shop', { http: port }, ['127.0.0.1']),
       tlsSecret('shop', cert, key),
-      ingress('shop', { hosts: { [host]: { '/': 'shop:80' } }, tls: [{ hosts: [host], secretName: 'shop' }] }),
+      ingress('shop', {
+        hosts: { [host]: { '/': 'shop:80' } },
+        tls: [{ hosts: [host], secretName: 'shop' }],
+        annotations,
+      }),
     );
     const { httpPort, httpsPort } = await start();
     http = await startTcpForwarder(httpPort);
