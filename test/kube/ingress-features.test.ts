@@ -151,6 +151,10 @@ describeWithKubernetesAndEnvoy('an Ingress', () => {
     return httpRequest({ address: publicAddress, port: listen.httpPort, host, path, method });
   }
 
+  async function answeredBy(backend: string, host: string, path: string): Promise<void> {
+    await eventually(async () => expect(await answerOf(host, path)).toBe(backend), patience);
+  }
+
   /** The name of the backend, or the status when none answered. */
   async function answerOf(host: string, path: string): Promise<string> {
     const { status, body } = await ask(host, path);
@@ -180,7 +184,7 @@ describeWithKubernetesAndEnvoy('an Ingress', () => {
         }),
       );
       await exposed('paths', 'rules');
-      await eventually(async () => expect(await answerOf('own-rules', '/any')).toBe('own'), patience);
+      await answeredBy('own', 'own-rules', '/any');
     }, 60_000);
 
     it.each([
@@ -222,7 +226,7 @@ describeWithKubernetesAndEnvoy('an Ingress', () => {
         ),
       );
       await exposed('hosts', 'rules');
-      await eventually(async () => expect(await answerOf('foo.bar.test', '/')).toBe('own'), patience);
+      await answeredBy('own', 'foo.bar.test', '/');
     }, 60_000);
 
     it.each([

@@ -34,6 +34,8 @@ const patience = { within: 30_000 };
 const namespace = 'shop';
 const host = 'shop.test';
 const ports = { http: 8080, other: 9090 };
+/** The load comes over both. */
+const annotations = { 'nginx.ingress.kubernetes.io/ssl-redirect': 'false' };
 const toHttp: ServicePortManifest = { name: 'http', port: 80, targetPort: 'http' };
 
 /** For how long a pod serves on after it was told to end, if it is used: as with a preStop hook that sleeps for ten seconds. */
@@ -117,7 +119,11 @@ describeWithKubernetesAndEnvoy('clients of a cluster in which everything changes
   }
 
   function pathTo(name: string, ingress = 'shop'): Manifest {
-    return ingressManifest(namespace, ingress, { hosts: { [host]: `${name}:80` }, tls: { [host]: 'shop' } });
+    return ingressManifest(namespace, ingress, {
+      hosts: { [host]: `${name}:80` },
+      tls: { [host]: 'shop' },
+      annotations,
+    });
   }
 
   /** Until all new pods are ready and all old ones are gone. */
@@ -232,13 +238,13 @@ describeWithKubernetesAndEnvoy('clients of a cluster in which everything changes
 
   it('lose nothing when another Ingress takes over a host', async () => {
     const loss = await lossDuring('Ingress replaced by another one with the same host', async ({ answeredBy }) => {
-      for (const [from, to, service] of [
+      for (const [from, to, name] of [
         ['shop', 'market', 'green'],
         ['market', 'shop', 'web'],
       ] as const) {
-        await apply(pathTo(service, to));
+        await apply(pathTo(name, to));
         await cluster.kubectl(['delete', 'ingress', from, '-n', namespace]);
-        await answeredBy(service === 'web' ? 'blue' : service);
+        await answeredBy(name === 'web' ? 'blue' : name);
       }
     });
     expect(loss).toEqual(nothing);

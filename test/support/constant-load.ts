@@ -1,9 +1,9 @@
 /**
  * Load at a constant rate, whatever becomes of the answers, over each kind of connection that clients use: what a change underneath costs
- * them, in counts. Clients behave as the standards ask of them, and try nothing again.
+ * them, in counts. Clients behave as the standards ask of them, and try nothing again that has left them.
  */
 import { Agent, request as requestPlain, type RequestOptions } from 'node:http';
-import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
+import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2';
 import { request as requestSecure } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -30,6 +30,8 @@ export interface LoadReport {
   readonly broken: readonly string[];
   /** Answers by pod. */
   readonly pods: ReadonlyMap<string, number>;
+  /** Requests that were never sent, because their HTTP/2 connection went away just then; they were made over another one. */
+  readonly unsent: number;
 }
 
 export interface Load {
@@ -126,10 +128,11 @@ export async function underConstantLoad(
     await sockets.stop();
     client.close();
   }
-  return { requests, failures, messages: sockets.messages, broken: sockets.broken, pods };
+  return { requests, failures, messages: sockets.messages, broken: sockets.broken, pods, unsent: client.unsent };
 }
 
 class LoadClient {
+  unsent = 0;
   readonly #target: LoadTarget;
   // In turn, so that no connection is left aside until it is closed.
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 16, scheduling: 'fifo' });
@@ -193,7 +196,13 @@ class LoadClient {
         status = headers[':status'] ?? 0;
         pod = String(headers['x-pod'] ?? '');
       });
-      stream.once('error', reject);
+      stream.once('error', (error) => {
+        // Our own side refuses what it was still to send when GOAWAY came (RFC 9113, section 6.8: use another connection).
+        const isUnsent = session.closed && stream.rstCode === constants.NGHTTP2_REFUSED_STREAM;
+        if (!isUnsent) return reject(error);
+        this.unsent += 1;
+        fulfil(this.#askHttp2());
+      });
       let text = '';
       stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
       stream.once('end', () => {

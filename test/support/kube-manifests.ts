@@ -4,7 +4,12 @@
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: object };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: object;
+    readonly annotations?: object;
+  };
 }
 
 /** Many objects in one text. */
@@ -31,9 +36,11 @@ export interface IngressManifestParts {
   readonly hosts: Readonly<Record<string, string>>;
   /** Secrets by host. */
   readonly tls?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
-export function ingressManifest(namespace: string, name: string, { hosts, tls = {} }: IngressManifestParts): Manifest {
+export function ingressManifest(namespace: string, name: string, parts: IngressManifestParts): Manifest {
+  const { hosts, tls = {}, annotations = {} } = parts;
   const spec = {
     ingressClassName: 'sluice',
     rules: Object.entries(hosts).map(([host, backend]) => {
@@ -45,7 +52,7 @@ export function ingressManifest(namespace: string, name: string, { hosts, tls = 
     }),
     tls: Object.entries(tls).map(([host, secretName]) => ({ hosts: [host], secretName })),
   };
-  return of('networking.k8s.io/v1', 'Ingress', { namespace, name }, { spec });
+  return of('networking.k8s.io/v1', 'Ingress', { namespace, name, annotations }, { spec });
 }
 
 /** With the one port 80. */

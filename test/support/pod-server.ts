@@ -54,7 +54,7 @@ export async function startPodServer({ name, address, ports }: PodServerOptions)
     upgraded.add(socket);
     socket.once('close', () => upgraded.delete(socket));
     acceptUpgrade(request, socket);
-    if (isStopping) socket.end(goodbye);
+    if (isStopping) sayGoodbye(socket);
   };
   const servers = await Promise.all(ports.map((port) => listen(address, port)));
   for (const server of servers) server.on('connection', connected).on('request', answer).on('upgrade', upgrade);
@@ -63,7 +63,7 @@ export async function startPodServer({ name, address, ports }: PodServerOptions)
     async stop() {
       isStopping = true;
       const closed = servers.map((server) => new Promise<void>((fulfil) => server.close(() => fulfil())));
-      for (const socket of upgraded) socket.end(goodbye);
+      for (const socket of upgraded) sayGoodbye(socket);
       for (const socket of unused) socket.end();
       await Promise.all(closed);
     },
@@ -75,6 +75,12 @@ export async function startPodServer({ name, address, ports }: PodServerOptions)
       for (const socket of upgraded) socket.destroy();
     },
   };
+}
+
+/** What comes meanwhile is thrown away; unread, it would hide that the other side has closed, too. */
+function sayGoodbye(socket: Duplex): void {
+  socket.unpipe().resume();
+  socket.end(goodbye);
 }
 
 function listen(address: string, port: number): Promise<Server> {
