@@ -291,6 +291,18 @@ describeWithKubernetesAndEnvoy('an Ingress', () => {
     await eventually(async () => expect(await answers()).toEqual(new Set(['wild'])), patience);
   }, 120_000);
 
+  it('leads nobody to the machine of the Envoy or to what its cloud knows of it', async () => {
+    const at = (address: string) => endpointSliceManifest('else', 'evil', { address, port: 80 });
+    // Of these the API server takes care, of the others nobody else does.
+    await expect(apply(at('127.0.0.1'))).rejects.toThrow(/loopback/);
+    await expect(apply(at('169.254.169.254'))).rejects.toThrow(/link-local/);
+    const rules = [rule('evil.test', ['/', 'Prefix', 'evil'])];
+    await apply(serviceManifest('else', 'evil'), at('168.63.129.16'), ingressOf('else', 'evil', { rules }));
+    await eventually(async () => expect(await answerOf('evil.test', '/')).toBe('503'), patience);
+    const events = ['get', 'events', '-n', 'else', '-o', 'jsonpath={.items[*].reason}'];
+    await eventually(async () => expect(await cluster.kubectl(events)).toContain('EndpointRefused'), patience);
+  });
+
   it('uses all of ten pods', async () => {
     const ports = { http: 3000 };
     await apply(
