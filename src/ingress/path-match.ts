@@ -11,7 +11,6 @@ const unreachable: readonly (readonly [RegExp, string])[] = [
   // oxlint-disable-next-line no-control-regex -- control characters are what this is about
   [/[\u0000-\u0020\u007f]/, 'holds white space or a control character'],
   [/[?#]/, 'holds "?" or "#", which end a path'],
-  [/\\/, 'holds "\\", which requests cannot'],
   [/\/\/|\/\.{1,2}(\/|$)/, 'holds an empty, "." or ".." element, which requests lose before they are matched'],
 ];
 
@@ -24,7 +23,7 @@ function spell(path: string): string {
     const character = String.fromCharCode(Number.parseInt(digits, 16));
     return /[\w.~-]/.test(character) ? character : escape;
   });
-  return plain.replaceAll(/["<>^`{|}]|[^\u0000-\u007f]+/g, encodeURIComponent);
+  return plain.replaceAll(/["<>^`{|}]|\P{ASCII}+/gu, encodeURIComponent);
 }
 
 /**

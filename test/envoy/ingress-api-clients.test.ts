@@ -223,8 +223,8 @@ describeWithEnvoy('what a backend is told of the client', () => {
       const port = await scene.envoy.listenerPort('https');
       const header = 'PROXY TCP4 203.0.113.9 192.0.2.1 40000 443\r\n';
       expect(await askTls(port, header, request)).toContain('"x-forwarded-for":"203.0.113.9"');
-      await expect(askTls(port, header, request, 'unknown.test')).rejects.toThrow();
-      await expect(askTls(port, '', request)).rejects.toThrow();
+      await expect(askTls(port, header, request, 'unknown.test')).rejects.toThrow(/closed|ECONNRESET|socket|hang up/);
+      await expect(askTls(port, '', request)).rejects.toThrow(/closed|ECONNRESET|socket|hang up/);
     });
 
     it('is nothing without it: the connection is closed', async () => {

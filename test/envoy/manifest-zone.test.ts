@@ -61,7 +61,7 @@ describeWithEnvoy('an Envoy of the manifests', () => {
       const port = await envoy.listenerPort('http');
       await eventually(async () => expect((await httpRequest({ port, host: 'web.test' })).status).toBe(200));
       const answers = await Promise.all(Array.from({ length: 60 }, () => httpRequest({ port, host: 'web.test' })));
-      const names = answers.map(({ body }): unknown => Object(JSON.parse(body)).backend);
+      const names = answers.map(({ body }) => String(Object(JSON.parse(body)).backend));
       expect([...new Set(names)].toSorted()).toEqual(expected);
     } finally {
       await envoy.stop();

@@ -160,6 +160,13 @@ describeWithKubernetesAndEnvoy('an Ingress', () => {
     return echo.backend;
   }
 
+  async function served(host: string, path: string, by: string): Promise<void> {
+    await eventually(async () => {
+      const answer = await answerOf(host, path);
+      if (answer !== by) throw new Error(`${host}${path} is answered by ${answer}`);
+    }, patience);
+  }
+
   describe('with path rules', () => {
     beforeAll(async () => {
       await apply(
@@ -180,7 +187,7 @@ describeWithKubernetesAndEnvoy('an Ingress', () => {
         }),
       );
       await exposed('paths', 'rules');
-      await eventually(async () => expect(await answerOf('own-rules', '/any')).toBe('own'), patience);
+      await served('own-rules', '/any', 'own');
     }, 60_000);
 
     it.each([
@@ -222,7 +229,7 @@ describeWithKubernetesAndEnvoy('an Ingress', () => {
         ),
       );
       await exposed('hosts', 'rules');
-      await eventually(async () => expect(await answerOf('foo.bar.test', '/')).toBe('own'), patience);
+      await served('foo.bar.test', '/', 'own');
     }, 60_000);
 
     it.each([

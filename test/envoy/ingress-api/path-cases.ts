@@ -232,14 +232,13 @@ const invalid: readonly IngressCase[] = [
   p(
     'i4.test',
     'a path that no request can have is reported, the others are served',
-    { '/a//b': 'web', '/a/../c': 'web', '/d/%2e%2e/e': 'web', '/f\\g': 'web', '/bar': 'api' },
-    { '/a/b': '404', '/c': '404', '/e': '404', '/f/g': '404', '/bar': 'api' },
+    { '/a//b': 'web', '/a/../c': 'web', '/d/%2e%2e/e': 'web', '/bar': 'api' },
+    { '/a/b': '404', '/c': '404', '/e': '404', '/bar': 'api' },
     {
       problems: [
         'Ingress default/i4.test spec.rules[0].http.paths[0].path InvalidPath',
         'Ingress default/i4.test spec.rules[0].http.paths[1].path InvalidPath',
         'Ingress default/i4.test spec.rules[0].http.paths[2].path InvalidPath',
-        'Ingress default/i4.test spec.rules[0].http.paths[3].path InvalidPath',
       ],
     },
   ),
