@@ -232,13 +232,13 @@ describeWithKubernetesAndEnvoy('clients of a cluster in which everything changes
 
   it('lose nothing when another Ingress takes over a host', async () => {
     const loss = await lossDuring('Ingress replaced by another one with the same host', async ({ answeredBy }) => {
-      for (const [from, to, service] of [
+      for (const [from, to, name] of [
         ['shop', 'market', 'green'],
         ['market', 'shop', 'web'],
       ] as const) {
-        await apply(pathTo(service, to));
+        await apply(pathTo(name, to));
         await cluster.kubectl(['delete', 'ingress', from, '-n', namespace]);
-        await answeredBy(service === 'web' ? 'blue' : service);
+        await answeredBy(name === 'web' ? 'blue' : name);
       }
     });
     expect(loss).toEqual(nothing);
