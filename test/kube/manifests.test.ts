@@ -247,6 +247,7 @@ describeWithKubernetesAndEnvoy('a control plane with the rights of the manifests
     expect(await cluster.kubectl(lease)).not.toBe('');
   }
 
+  /** Hosts with TLS redirect to it. */
   const statusOf = async (port: number, host: string): Promise<number> => (await httpRequest({ port, host })).status;
 
   const addressOf = (namespace: string): Promise<string> =>
@@ -263,8 +264,8 @@ describeWithKubernetesAndEnvoy('a control plane with the rights of the manifests
   it('serves the whole cluster over self-made mutual TLS', async () => {
     const { sluice, httpPort, httpsPort } = await install('overlays/cloud');
     await eventually(async () => {
-      expect(await statusOf(httpPort, 'shop.test')).toBe(200);
-      expect(await statusOf(httpPort, 'other.test')).toBe(200);
+      expect(await statusOf(httpPort, 'shop.test')).toBe(308);
+      expect(await statusOf(httpPort, 'other.test')).toBe(308);
     });
     await isWhole('shop', httpsPort);
     await isWhole('other', httpsPort);
@@ -281,11 +282,11 @@ describeWithKubernetesAndEnvoy('a control plane with the rights of the manifests
     await cluster.kubectl(['delete', 'events', '--all', '--namespace', 'shop']);
     await cluster.kubectl(['delete', 'events', '--all', '--namespace', 'other']);
     const { sluice, httpPort, httpsPort } = await install('overlays/watch-namespace');
-    await eventually(async () => expect(await statusOf(httpPort, 'shop.test')).toBe(200));
+    await eventually(async () => expect(await statusOf(httpPort, 'shop.test')).toBe(308));
     await isWhole('shop', httpsPort);
     expect(await statusOf(httpPort, 'other.test')).toBe(404);
     await expect(httpRequest({ port: httpsPort, host: 'other.test', tls: {} })).rejects.toThrow(
-      /closed|ECONNRESET|socket/,
+      /closed|ECONNRESET|socket|hang up/,
     );
     expect(await cluster.kubectl(['get', 'events', '--namespace', 'other', '-o', 'name'])).toBe('');
     expect(warningsOf(sluice)).toEqual([]);
