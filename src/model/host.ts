@@ -38,13 +38,15 @@ export interface Origin {
 
 export type PathMatch =
   /** The whole path equals `path`. */
-  | { readonly kind: 'exact'; readonly path: string }
+  | { readonly kind: 'exact'; readonly path: string; readonly written?: string }
   /** The elements of `path`, which has no slash at its end (`` for the root), are the first elements of the request's. */
   | {
       readonly kind: 'prefix';
       readonly path: string;
       /** Set when a slash was written at the end. */
       readonly slash?: true;
+      /** As it stands in the Ingress, where that is spelled otherwise: what counts where paths are expressions. */
+      readonly written?: string;
     }
   /** The expression matches from the begin of the path on, without regard to case. */
   | { readonly kind: 'regex'; readonly path: string };

@@ -151,10 +151,6 @@ describeWithKubernetesAndEnvoy('an Ingress', () => {
     return httpRequest({ address: publicAddress, port: listen.httpPort, host, path, method });
   }
 
-  async function answeredBy(backend: string, host: string, path: string): Promise<void> {
-    await eventually(async () => expect(await answerOf(host, path)).toBe(backend), patience);
-  }
-
   /** The name of the backend, or the status when none answered. */
   async function answerOf(host: string, path: string): Promise<string> {
     const { status, body } = await ask(host, path);
@@ -162,6 +158,13 @@ describeWithKubernetesAndEnvoy('an Ingress', () => {
     const echo: Echo = JSON.parse(body);
     expect([echo.host, echo.path]).toEqual([host, path]);
     return echo.backend;
+  }
+
+  async function served(host: string, path: string, by: string): Promise<void> {
+    await eventually(async () => {
+      const answer = await answerOf(host, path);
+      if (answer !== by) throw new Error(`${host}${path} is answered by ${answer}`);
+    }, patience);
   }
 
   describe('with path rules', () => {
@@ -184,7 +187,7 @@ describeWithKubernetesAndEnvoy('an Ingress', () => {
         }),
       );
       await exposed('paths', 'rules');
-      await answeredBy('own', 'own-rules', '/any');
+      await served('own-rules', '/any', 'own');
     }, 60_000);
 
     it.each([
@@ -226,7 +229,7 @@ describeWithKubernetesAndEnvoy('an Ingress', () => {
         ),
       );
       await exposed('hosts', 'rules');
-      await answeredBy('own', 'foo.bar.test', '/');
+      await served('foo.bar.test', '/', 'own');
     }, 60_000);
 
     it.each([
@@ -294,6 +297,18 @@ describeWithKubernetesAndEnvoy('an Ingress', () => {
     await make('wild');
     await eventually(async () => expect(await answers()).toEqual(new Set(['wild'])), patience);
   }, 120_000);
+
+  it('leads nobody to the machine of the Envoy or to what its cloud knows of it', async () => {
+    const at = (address: string) => endpointSliceManifest('else', 'evil', { address, port: 80 });
+    // Of these the API server takes care, of the others nobody else does.
+    await expect(apply(at('127.0.0.1'))).rejects.toThrow(/loopback/);
+    await expect(apply(at('169.254.169.254'))).rejects.toThrow(/link-local/);
+    const rules = [rule('evil.test', ['/', 'Prefix', 'evil'])];
+    await apply(serviceManifest('else', 'evil'), at('168.63.129.16'), ingressOf('else', 'evil', { rules }));
+    await eventually(async () => expect(await answerOf('evil.test', '/')).toBe('503'), patience);
+    const events = ['get', 'events', '-n', 'else', '-o', 'jsonpath={.items[*].reason}'];
+    await eventually(async () => expect(await cluster.kubectl(events)).toContain('EndpointRefused'), patience);
+  });
 
   it('uses all of ten pods', async () => {
     const ports = { http: 3000 };

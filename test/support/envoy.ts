@@ -15,6 +15,8 @@ export interface EnvoyOptions {
   readonly componentLogLevel?: string;
   /** Worker threads; 1 when left out. */
   readonly concurrency?: number;
+  /** Laid over the bootstrap by Envoy itself, as what is given with `--config-yaml`. */
+  readonly overlay?: object;
   /** More of its flags. */
   readonly flags?: readonly string[];
   /** For how long what is drained may stay open; Envoy's 600 s when left out. */
@@ -107,11 +109,13 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
 /** Found instead of what was waited for. */
 const ended = Symbol('Envoy ended');
 
+const anyLoopbackPort = { address: '127.0.0.1', port_value: 0 };
+
 /** Hot restart is off: it would need a base id per Envoy and shared memory, and no test hands over to a second process. */
 function argumentsOf(options: EnvoyOptions, bootstrapFile: string, adminFile: string): readonly string[] {
   const values = {
     'config-path': bootstrapFile,
-    'config-yaml': 'admin: { address: { socket_address: { address: 127.0.0.1, port_value: 0 } } }',
+    'config-yaml': JSON.stringify({ ...options.overlay, admin: { address: { socket_address: anyLoopbackPort } } }),
     'admin-address-path': adminFile,
     concurrency: String(options.concurrency ?? 1),
     'log-level': options.logLevel ?? 'warning',

@@ -95,6 +95,18 @@ const elements: readonly IngressCase[] = [
   ),
   p('e12.test', 'a semicolon belongs to its element', { '/foo': 'web' }, { '/foo;v=1': '404' }),
   p('e13.test', 'a percent sign of an escape is compared as it is written', { '=/a%20b': 'web' }, { '/a%20b': 'web' }),
+  p(
+    'e25.test',
+    'a letter that needs no escape is the same with one, in a rule and in a request',
+    { '=/%7Euser': 'web', '/%61%2Db': 'api' },
+    { '/~user': 'web', '/%7euser': 'web', '/a-b/c': 'api', '/%61-b': 'api' },
+  ),
+  p(
+    'e26.test',
+    'a letter that clients escape is the same without an escape in a rule',
+    { '/k\u00e4se': 'web', '/{id}|"^`<x>': 'api' },
+    { '/k%C3%A4se': 'web', '/k%C3%A4se/x': 'web', '/%7Bid%7D%7C%22%5E%60%3Cx%3E': 'api', '/{id}|"^`<x>/y': 'api' },
+  ),
   p('e14.test', 'an escaped slash does not divide elements', { '/a': 'web' }, { '/a%2Fb': '404' }),
   p(
     'e15.test',
@@ -220,12 +232,13 @@ const invalid: readonly IngressCase[] = [
   p(
     'i4.test',
     'a path that no request can have is reported, the others are served',
-    { '/a//b': 'web', '/a/../c': 'web', '/bar': 'api' },
-    { '/a/b': '404', '/c': '404', '/bar': 'api' },
+    { '/a//b': 'web', '/a/../c': 'web', '/d/%2e%2e/e': 'web', '/bar': 'api' },
+    { '/a/b': '404', '/c': '404', '/e': '404', '/bar': 'api' },
     {
       problems: [
         'Ingress default/i4.test spec.rules[0].http.paths[0].path InvalidPath',
         'Ingress default/i4.test spec.rules[0].http.paths[1].path InvalidPath',
+        'Ingress default/i4.test spec.rules[0].http.paths[2].path InvalidPath',
       ],
     },
   ),
