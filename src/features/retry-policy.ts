@@ -7,7 +7,8 @@ export type RetryPolicy = MessageTypes['envoy.config.route.v3.RetryPolicy'];
 /**
  * Only what has not reached a backend is tried again, so that it is safe for every method. It stands in the clusters and
  * not with the virtual hosts, because an Envoy reads all of these anew when one of them changes (docs/performance.md).
- * Envoy merges nothing: what is to be retried, and how often, is the cluster's word alone (test/envoy/retries.test.ts).
+ * What is to be retried, and how often, is then the cluster's word alone (test/envoy/retries.test.ts); the timeouts of a try
+ * are still those of the route.
  */
 export const defaultRetryPolicy: RetryPolicy = {
   retry_on: 'connect-failure,refused-stream,reset-before-request',
