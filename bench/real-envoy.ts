@@ -56,7 +56,10 @@ interface Row {
 }
 
 interface Cost {
+  /** From the write of the change until it is served. */
   readonly latency: Summary;
+  /** The part of it until the API server has answered the write. */
+  readonly written: Summary;
   readonly envoyCpu: number;
   readonly sluiceCpu: number;
 }
@@ -127,7 +130,7 @@ async function measure(testbed: Testbed): Promise<Row> {
     // Its backends do not exist, but its route does.
     await http.until(`app-${size - 1}.example.com`, ({ status }) => status === 503);
     const start = now() - startedAt;
-    const each = (change: (round: number) => Promise<number>) => repeat(envoy, server, change);
+    const each = (change: (round: number) => Promise<Change>) => repeat(envoy, server, change);
     say(`measuring at ${size} objects and ${tlsHosts} TLS hosts`);
     const newIngress = await each((round) => addIngress(api, http, `new-${size}-${round}`));
     const endpointMoved = await each((round) => moveEndpoint(api, http, backends, round));
@@ -155,60 +158,69 @@ async function measure(testbed: Testbed): Promise<Row> {
   }
 }
 
+/** Milliseconds since it was begun. */
+interface Change {
+  readonly written: number;
+  readonly served: number;
+}
+
+/** The probe asks from before the write on, and tells when the change was served. */
+async function timed(probe: () => Promise<number>, write: () => Promise<void>): Promise<Change> {
+  const sentAt = now();
+  const [servedAt, writtenAt] = await Promise.all([probe(), write().then(now)]);
+  return { written: writtenAt - sentAt, served: servedAt - sentAt };
+}
+
 /** Lets each change settle, so that it is measured alone. The first does not count: it finds both programs cold. */
 async function repeat(
   envoy: RunningEnvoy,
   server: ControlPlane,
-  change: (round: number) => Promise<number>,
+  change: (round: number) => Promise<Change>,
 ): Promise<Cost> {
   await change(0);
   const repetitions = Number(values.repetitions);
   const before = [await cpuMs(envoy.pid), await cpuMs(server.pid)] as const;
-  const latencies: number[] = [];
+  const made: Change[] = [];
   for (let round = 1; round <= repetitions; round += 1) {
     await pause(150);
-    latencies.push(await change(round));
+    made.push(await change(round));
   }
   return {
-    latency: summarize(latencies),
+    latency: summarize(made.map(({ served }) => served)),
+    written: summarize(made.map(({ written }) => written)),
     envoyCpu: ((await cpuMs(envoy.pid)) - before[0]) / repetitions,
     sluiceCpu: ((await cpuMs(server.pid)) - before[1]) / repetitions,
   };
 }
 
-async function addIngress(api: ApiClient, http: Probe, name: string): Promise<number> {
+async function addIngress(api: ApiClient, http: Probe, name: string): Promise<Change> {
   const host = `${name}.example.com`;
-  const sentAt = now();
-  const [at] = await Promise.all([
-    http.until(host, ({ status }) => status === 200),
-    api.create(collections.ingresses, ingress(name, host)),
-  ]);
-  return at - sentAt;
+  return timed(
+    () => http.until(host, ({ status }) => status === 200),
+    () => api.create(collections.ingresses, ingress(name, host)),
+  );
 }
 
-async function moveEndpoint(api: ApiClient, http: Probe, backends: readonly Backend[], round: number): Promise<number> {
+async function moveEndpoint(api: ApiClient, http: Probe, backends: readonly Backend[], round: number): Promise<Change> {
   // Away from where it is, so that every round is a move.
   const target = backends[(round + 1) % backends.length];
   if (target === undefined) throw new Error('there are two backends');
-  const sentAt = now();
-  const [at] = await Promise.all([
-    http.until('live.example.com', ({ address }) => address === target.address),
-    api.replace(`${collections.endpointSlices}/live`, slice(target)),
-  ]);
-  return at - sentAt;
+  return timed(
+    () => http.until('live.example.com', ({ address }) => address === target.address),
+    () => api.replace(`${collections.endpointSlices}/live`, slice(target)),
+  );
 }
 
-async function addTlsHost(api: ApiClient, port: number, name: string): Promise<number> {
+async function addTlsHost(api: ApiClient, port: number, name: string): Promise<Change> {
   const host = `${name}.example.com`;
   await api.create('/api/v1/namespaces/default/secrets', secret(name));
   const probe = openProbe({ port, serverName: host });
-  const sentAt = now();
-  const [at] = await Promise.all([
-    probe.until(host, ({ status }) => status === 200),
-    api.create(collections.ingresses, ingress(name, host, name)),
-  ]);
+  const change = await timed(
+    () => probe.until(host, ({ status }) => status === 200),
+    () => api.create(collections.ingresses, ingress(name, host, name)),
+  );
   probe.close();
-  return at - sentAt;
+  return change;
 }
 
 async function createLive(api: ApiClient, [backend]: readonly Backend[]): Promise<void> {
@@ -273,7 +285,7 @@ function bootstrapFor(port: number): string {
 }
 
 const heading =
-  '| N | TLS hosts | start | new Ingress (p99) | Envoy / Sluice CPU | endpoint moved (p99) | new TLS host (p99) | Envoy / Sluice CPU | Envoy RSS (allocated) | Sluice RSS |';
+  '| N | TLS hosts | start | new Ingress (p99, written) | Envoy / Sluice CPU | endpoint moved (p99, written) | new TLS host (p99, written) | Envoy / Sluice CPU | Envoy RSS (allocated) | Sluice RSS |';
 
 function tableOf(rows: readonly Row[]): string {
   const lines = rows.map((row) => {
@@ -294,8 +306,8 @@ function tableOf(rows: readonly Row[]): string {
   return [heading, heading.replaceAll(/[^|]+/g, ' --- '), ...lines.map((line) => `| ${line} |`)].join('\n');
 }
 
-function latency({ latency: { median, p99 } }: Cost): string {
-  return `${median.toFixed(1)} (${p99.toFixed(1)})`;
+function latency({ written, latency: { median, p99 } }: Cost): string {
+  return `${median.toFixed(1)} (${p99.toFixed(1)}, ${written.median.toFixed(1)})`;
 }
 
 function cpus({ envoyCpu, sluiceCpu }: Cost): string {

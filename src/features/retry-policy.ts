@@ -6,8 +6,9 @@ export type RetryPolicy = MessageTypes['envoy.config.route.v3.RetryPolicy'];
 
 /**
  * Only what has not reached a backend is tried again, so that it is safe for every method. It stands in the clusters and
- * not with the virtual hosts, because an Envoy reads all of these anew when one of them changes (docs/performance.md); a
- * route that has a policy of its own (`RoutePlan.retry`) has all of it, since Envoy merges nothing.
+ * not with the virtual hosts, because an Envoy reads all of these anew when one of them changes (docs/performance.md).
+ * What is to be retried, and how often, is then the cluster's word alone (test/envoy/retries.test.ts); the timeouts of a try
+ * are still those of the route.
  */
 export const defaultRetryPolicy: RetryPolicy = {
   retry_on: 'connect-failure,refused-stream,reset-before-request',

@@ -18,6 +18,9 @@ import { describeWithEnvoy } from '../support/tools.ts';
 
 const pair = certificate({ names: ['client.test'] });
 
+/** What a connection fails with that Envoy closes during the handshake. */
+const hungUp = /closed|disconnected|ECONNRESET|socket|end/;
+
 /** What somebody would write to be taken for another. */
 const spoofed = {
   forwarded: 'for=6.6.6.6',
