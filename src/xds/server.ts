@@ -5,6 +5,7 @@ import { encode } from '../proto/message.ts';
 import type { MessageTypes } from '../proto/message.ts';
 import { serviceDefinition } from '../proto/service.ts';
 import { typeUrl } from '../proto/type-url.ts';
+import { Acceptor } from './acceptor.ts';
 import { clientStatus } from './client-status.ts';
 import type { Substitute } from './delivery.ts';
 import { DiscoveryStream } from './discovery-stream.ts';
@@ -85,6 +86,7 @@ const healthService = 'grpc.health.v1.Health';
 const patienceCheckMs = 500;
 const checksPerSweep = 5;
 const substituteLimit = 1_000;
+const shutdownGraceMs = 2_000;
 
 export class XdsServer {
   readonly store = new ResourceStore();
@@ -94,6 +96,7 @@ export class XdsServer {
   readonly #turns = new Turns();
   readonly #substitute = endpointSubstitutes();
   readonly #health: Health;
+  #acceptor: Acceptor | undefined;
   #patience: NodeJS.Timeout | undefined;
   #nextId = 1;
 
@@ -114,11 +117,10 @@ export class XdsServer {
   /** @returns the port. Throws what the operating system says when the address can't be bound. */
   async start(): Promise<number> {
     const { host, port, tls } = this.#options;
-    const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
     const credentials = tls === undefined ? ServerCredentials.createInsecure() : tlsCredentials(tls);
-    const bound = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(address, credentials, (error, actual) => (error ? reject(error) : resolve(actual)));
-    });
+    const injector = this.#server.createConnectionInjector(credentials);
+    this.#acceptor = new Acceptor(this.#turns, (connection) => injector.injectConnection(connection));
+    const bound = await this.#acceptor.listen(host, port);
     let checks = 0;
     this.#patience = setInterval(() => {
       for (const stream of this.#streams.values()) stream.checkPatience();
@@ -144,10 +146,14 @@ export class XdsServer {
 
   async stop(): Promise<void> {
     clearInterval(this.#patience);
+    this.#acceptor?.close();
     for (const stream of this.streams()) stream.end(status.UNAVAILABLE, 'the control plane is shutting down');
     this.#health.close();
     await new Promise<void>((resolve) => {
-      const force = setTimeout(() => this.#server.forceShutdown(), 2_000);
+      const force = setTimeout(() => {
+        this.#server.forceShutdown();
+        this.#acceptor?.cut();
+      }, shutdownGraceMs);
       this.#server.tryShutdown(() => {
         clearTimeout(force);
         resolve();

@@ -19,7 +19,7 @@ import { describeWithEnvoy } from '../support/tools.ts';
 const pair = certificate({ names: ['client.test'] });
 
 /** What a connection fails with that Envoy closes during the handshake. */
-const hungUp = /closed|disconnected|ECONNRESET|socket|end/;
+const hungUp = /closed|disconnected|ECONNRESET|socket|hang up|end/;
 
 /** What somebody would write to be taken for another. */
 const spoofed = {
@@ -226,8 +226,8 @@ describeWithEnvoy('what a backend is told of the client', () => {
       const port = await scene.envoy.listenerPort('https');
       const header = 'PROXY TCP4 203.0.113.9 192.0.2.1 40000 443\r\n';
       expect(await askTls(port, header, request)).toContain('"x-forwarded-for":"203.0.113.9"');
-      await expect(askTls(port, header, request, 'unknown.test')).rejects.toThrow(/closed|ECONNRESET|socket|hang up/);
-      await expect(askTls(port, '', request)).rejects.toThrow(/closed|ECONNRESET|socket|hang up/);
+      await expect(askTls(port, header, request, 'unknown.test')).rejects.toThrow(hungUp);
+      await expect(askTls(port, '', request)).rejects.toThrow(hungUp);
     });
 
     it('is nothing without it: the connection is closed', async () => {

@@ -37,7 +37,17 @@ describe('the xDS server', () => {
     },
   );
 
-  it('ends at once although connections wait for their turn, or came and went without a word', async () => {
+  it('ends although a client neither speaks nor reads', async () => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    // The server's settings have come; they are not read.
+    await new Promise((resolve) => void socket.once('readable', resolve));
+    await server.stop();
+    socket.destroy();
+    expect(server.streams()).toHaveLength(0);
+  });
+
+  it('ends although connections wait for their turn, or came and went without a word', async () => {
     const sockets = Array.from({ length: many }, () => connect(port, '127.0.0.1'));
     for (const socket of sockets) socket.on('error', () => undefined);
     const closed = sockets.map((socket) => new Promise((resolve) => void socket.once('close', resolve)));
