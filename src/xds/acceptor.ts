@@ -52,8 +52,6 @@ export class Acceptor {
 
   #queue(connection: Socket): void {
     this.#open.add(connection);
-    // Of a client that is gone before its turn.
-    const ignore = (): void => undefined;
     connection.on('error', ignore);
     const turn: Turn = {
       takeTurn: () => {
@@ -77,3 +75,6 @@ export class Acceptor {
 function isAddressInfo(address: AddressInfo | string | null): address is AddressInfo {
   return typeof address === 'object' && address !== null;
 }
+
+/** The error of a client that is gone before its turn. */
+function ignore(): void {}
