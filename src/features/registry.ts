@@ -5,6 +5,7 @@
 import type { AnyFeature } from './feature.ts';
 import { appRoot } from './app-root.ts';
 import { backendProtocol } from './backend-protocol.ts';
+import { connections } from './connections.ts';
 import { cors } from './cors.ts';
 import { hsts } from './hsts.ts';
 import { proxyTimeouts } from './proxy-timeouts.ts';
@@ -16,6 +17,7 @@ import { tlsRedirect } from './tls-redirect.ts';
 import { upstreamHash } from './upstream-hash.ts';
 
 export const features: readonly AnyFeature[] = [
+  connections,
   hsts,
   serverAlias,
   appRoot,
