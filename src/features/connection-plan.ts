@@ -14,8 +14,6 @@ export interface ConnectionPlan {
   /** Requests of one connection; undefined for any number. */
   requests: number | undefined;
   headerSeconds: number | undefined;
-  /** Whether request headers with underscores in their names are passed on. */
-  underscores: boolean;
   tls: { readonly least: TlsVersion; readonly most: TlsVersion } | undefined;
 }
 
@@ -37,7 +35,6 @@ export function connectionPlan({ proxyProtocol = false, trustedHops = 0 }: Conne
     idleSeconds: undefined,
     requests: undefined,
     headerSeconds: undefined,
-    underscores: false,
     tls: undefined,
   };
 }

@@ -39,7 +39,6 @@ const defaults = {
   keepAlive: 3600,
   keepAliveRequests: 0,
   headerTimeout: 10,
-  underscores: false,
   tls: 'TLSv1.2 TLSv1.3',
 };
 
@@ -113,12 +112,6 @@ export const connections = defineFeature({
         difference: 'The default of ingress-nginx is 60',
       },
     },
-    underscores: {
-      configMap: 'enable-underscores-in-headers',
-      parse: boolean,
-      default: defaults.underscores,
-      documentation: { value: flag, nginx: 'Passes on request headers with underscores in their names' },
-    },
     tls: {
       configMap: 'ssl-protocols',
       parse: protocols,
@@ -143,7 +136,6 @@ export const connections = defineFeature({
     plan.idleSeconds = policy.keepAlive;
     plan.requests = policy.keepAlive === 0 ? 1 : policy.keepAliveRequests === 0 ? undefined : policy.keepAliveRequests;
     plan.headerSeconds = policy.headerTimeout;
-    plan.underscores = policy.underscores;
     plan.tls = policy.tls === defaults.tls ? undefined : rangeOf(policy.tls);
   },
 });

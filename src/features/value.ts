@@ -6,6 +6,8 @@ export type Parsed<T> =
   /** `why` ends a sentence that begins with the value, `fix` says what to write instead. */
   | { readonly kind: 'invalid'; readonly why: string; readonly fix: string };
 
+const mostText = 4096;
+
 export type Parse<T> = (text: string) => Parsed<T>;
 
 export function valid<T>(value: T): Parsed<T> {
@@ -42,11 +44,14 @@ export function oneOf<const T extends string>(words: readonly T[]): Parse<T> {
   };
 }
 
-/** Any text that the pattern matches as a whole. */
+/** Any text that the pattern matches as a whole; it may end up in a header, for which Envoy takes 16 KiB at most. */
 export function matching(pattern: RegExp, example: string): Parse<string> {
   const whole = new RegExp(`^(?:${pattern.source})$`, pattern.flags);
-  return (text) =>
-    whole.test(text) ? valid(text) : invalid('is not of the form that is needed', `write a value such as "${example}"`);
+  return (text) => {
+    const fix = `write a value such as "${example}"`;
+    if (text.length > mostText) return invalid(`is longer than ${mostText} characters`, fix);
+    return whole.test(text) ? valid(text) : invalid('is not of the form that is needed', fix);
+  };
 }
 
 /** With commas between; empty items do not count. */

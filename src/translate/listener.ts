@@ -171,7 +171,7 @@ function httpConnectionManager(
       common_http_protocol_options: {
         idle_timeout: `${idleSeconds === 0 ? 60 : idleSeconds}s`,
         ...(requests !== undefined && { max_requests_per_connection: requests }),
-        headers_with_underscores_action: plan.underscores ? 'ALLOW' : 'DROP_HEADER',
+        headers_with_underscores_action: 'DROP_HEADER',
       },
       // Health checks and old tools speak HTTP/1.0, some without a Host, which nobody's rule can have as `_`.
       http_protocol_options: { accept_http_10: true, default_host_for_http_10: '_' },
