@@ -10,7 +10,6 @@ import { features } from '../../src/features/registry.ts';
 import { eventually } from '../support/eventually.ts';
 import { hostilePaths, hostileValues } from '../support/hostile-values.ts';
 import { configMap, ingress, serviceBackend } from '../support/objects.ts';
-import '../support/property-seed.ts';
 import { describeWithEnvoy } from '../support/tools.ts';
 import { prefix, scene } from './features/scene.ts';
 
@@ -116,6 +115,8 @@ function swept(): readonly Parts[] {
 describeWithEnvoy('an Envoy that is given hostile Ingresses', () => {
   const s = scene({ configMapNamed: 'settings', tlsNames: ['*.test'] });
 
+  const given = new Map<string, Ingress>();
+
   /** What the Envoy refused, with what it said. */
   const refusals = () =>
     s.serving.events.flatMap((event) => (event.kind === 'nack' ? [`${event.names.join(' ')}: ${event.message}`] : []));
@@ -142,6 +143,7 @@ describeWithEnvoy('an Envoy that is given hostile Ingresses', () => {
 
   const give = async (all: readonly Parts[]): Promise<void> => {
     const ingresses = all.map((each, index) => generated(index, each));
+    for (const each of ingresses) given.set(each.metadata.name, each);
     await s.apply({}, ...ingresses);
     expect(mistakes()).toEqual([]);
     if (refusals().length > 0) throw new Error(await culprits(ingresses));
@@ -171,6 +173,7 @@ describeWithEnvoy('an Envoy that is given hostile Ingresses', () => {
       // oxlint-disable-next-line no-await-in-loop -- one Envoy takes one after the other
       await give(all.slice(start, start + 1_000));
     }
+    expect(refusals()).toEqual([]);
   }, 300_000);
 
   it('accepts combinations of them', async () => {
@@ -179,14 +182,16 @@ describeWithEnvoy('an Envoy that is given hostile Ingresses', () => {
       // oxlint-disable-next-line no-await-in-loop -- one Envoy takes one after the other
       await give(all.slice(batch * batchSize, (batch + 1) * batchSize));
     }
+    expect(refusals()).toEqual([]);
   }, 600_000);
 
   it('accepts what the ConfigMap says', async () => {
-    const anyData = fc.dictionary(fc.constantFrom(...keys), value, { minKeys: 1, maxKeys: 4 });
-    const each = keys.flatMap((key) =>
-      hostileValues.filter((_, index) => index % 9 === 0).map((text) => ({ [key]: text })),
+    // What the other cases left would be translated anew with each of them.
+    s.serving.remove(...[...given.values()].slice(20));
+    const turns = hostileValues.filter((_, index) => index % 5 === 0);
+    const all = turns.map((_, turn) =>
+      Object.fromEntries(keys.map((key, index) => [key, turns[(turn + index * 7) % turns.length] ?? ''])),
     );
-    const all = [...each.filter((_, index) => index % 5 === 0), ...fc.sample(anyData, batches * 4)];
     for (const data of all) {
       // oxlint-disable-next-line no-await-in-loop -- one Envoy takes one after the other
       await s.apply({}, configMap('settings', data));
