@@ -31,6 +31,8 @@ export interface Config {
     readonly watchWithoutClass: boolean;
     /** True when Sluice may be without the right to read IngressClasses: a name of ours is then ours without one. */
     readonly areOptional?: boolean;
+    /** An IngressClass with one of `names` is ours, whatever its controller. */
+    readonly byName?: boolean;
     /** IngressClasses are not read: a class is ours when it has one of `names`. */
     readonly byNameOnly?: boolean;
   };
@@ -137,6 +139,7 @@ export function readConfig(flags: Flags, environment: Environment, traits: Comma
       controllers: orDefault(settings.many('controller-name', parseText), 'sluice.dev/ingress-controller'),
       watchWithoutClass: settings.isOn('watch-ingress-without-class'),
       ...(source.kind === 'kubernetes' && source.namespaces.length > 0 && { areOptional: true }),
+      ...(settings.isOn('ingress-class-by-name') && { byName: true }),
       ...(settings.isOn('ingress-class-by-name-only') && { byNameOnly: true }),
     },
     xds: readXds(settings, source.kind === 'directory'),

@@ -9,17 +9,13 @@ import { commitInSlices } from './commit.ts';
 import type { Config } from './config.ts';
 import { controlPlaneView } from './control-plane-view.ts';
 import type { Logger } from './log.ts';
+import { openSource } from './object-source.ts';
 import { ProblemBook } from './problem-book.ts';
 import { ProblemLog } from './problem-log.ts';
 import { openReporter } from './reporting.ts';
-import { UsageError } from './setting.ts';
-import { directorySource } from './source/directory.ts';
-import { type KubeConfig, KubeConfigError, type KubeConnection, loadKubeConfig } from './source/kube-config.ts';
-import { kubernetesSource } from './source/kubernetes.ts';
-import type { ReflectorEvent } from './source/reflector.ts';
 import { settle } from './source/settle.ts';
 import { SourceStatus } from './source/source-status.ts';
-import type { Source, SourceEvent } from './source/source.ts';
+import type { SourceEvent } from './source/source.ts';
 import { Translation } from './translation/translation.ts';
 import { observeSource } from './source-observer.ts';
 import { observeStreams } from './stream-log.ts';
@@ -159,27 +155,4 @@ interface Stamped {
   readonly event: SourceEvent | TimePassed;
   /** Milliseconds on the monotonic clock. */
   readonly at: number;
-}
-
-async function openSource(
-  { source, classes, defaults, configMap }: Config,
-  log: Logger,
-  observe: (event: ReflectorEvent) => void,
-): Promise<{ readonly source: Source; readonly connection?: KubeConnection }> {
-  if (source.kind === 'directory') return { source: directorySource(source.paths) };
-  const reload = (): Promise<KubeConfig> => loadKubeConfig(source.kubeconfig, source.context);
-  const kubeConfig = await reload().catch((error: unknown) => {
-    throw error instanceof KubeConfigError ? new UsageError(error.message) : error;
-  });
-  const connection = { kubeConfig, reload };
-  const { certificate } = defaults;
-  const secrets = certificate === undefined ? [] : [`${certificate.namespace}/${certificate.name}`];
-  const configMaps = configMap === undefined ? [] : [`${configMap.namespace}/${configMap.name}`];
-  const options = {
-    namespaces: source.namespaces,
-    secrets,
-    configMaps,
-    withoutIngressClasses: classes.byNameOnly === true,
-  };
-  return { source: kubernetesSource({ ...connection, ...options, log, observe }), connection };
 }

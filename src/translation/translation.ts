@@ -12,6 +12,7 @@ import type { FeatureSettings } from '../features/policies.ts';
 import type { ClassPolicy } from '../ingress/class.ts';
 import type { FlagDefaults } from '../ingress/flag-reading.ts';
 import type { Certificate } from '../model/certificate.ts';
+import type { Host } from '../model/host.ts';
 import { objectKey } from '../model/object-ref.ts';
 import { compareProblems } from '../model/problem.ts';
 import type { Problem } from '../model/problem.ts';
@@ -159,6 +160,11 @@ export class Translation {
   /** Grows when a problem comes, changes or goes. */
   get problemChanges(): number {
     return this.#problemChanges;
+  }
+
+  /** By name, as they are served. */
+  *hosts(): Generator<readonly [string, Host]> {
+    for (const [name, { host }] of this.#routing.hosts.entries()) yield [name, host];
   }
 
   /** Whether the Ingress (`namespace/name`) is of a class of ours, so that it is served. */

@@ -33,7 +33,10 @@ describe('sluice', () => {
 
   it.each([
     [['serve', '--dri', 'x'], "sluice: unknown option '--dri'\n"],
-    [['serve', '--configmap', 'a/b'], "sluice: unknown option '--configmap'\n"],
+    [
+      ['serve', '--tcp-services-configmap=a/b'],
+      'sluice: --tcp-services-configmap "a/b" of ingress-nginx: nothing but HTTP is served: use a Service of type LoadBalancer\n',
+    ],
     [['status'], "sluice: unknown command 'status'\n"],
     [['serve', 'manifests'], "sluice: too many arguments for 'serve'. Expected 0 arguments but got 1.\n"],
     [['serve', '--dir'], "sluice: option '--dir <path>' argument missing\n"],
