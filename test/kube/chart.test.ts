@@ -73,6 +73,7 @@ describeWithKubernetesAndHelm('the chart', () => {
         ingressClass: 'nginx',
         watchIngressWithoutClass: true,
         admissionWebhooks: { enabled: false },
+        config: { 'use-forwarded-headers': true, 'proxy-body-size': '8m', 'keep-alive': 75 },
         extraArgs: { 'default-ssl-certificate': 'shop/tls', 'log-level': 'debug' },
         extraEnvs: [{ name: 'TZ', value: 'UTC' }],
         service: {
@@ -97,8 +98,12 @@ describeWithKubernetesAndHelm('the chart', () => {
         '--watch-ingress-without-class',
         '--default-ssl-certificate=shop/tls',
         '--log-level=debug',
+        '--configmap=edge/sluice-settings',
       ]),
     );
+    expect(findObject(objects, 'ConfigMap', 'sluice-settings')).toMatchObject({
+      data: { 'use-forwarded-headers': 'true', 'proxy-body-size': '8m', 'keep-alive': '75' },
+    });
     expect(findObject(objects, 'Service', 'sluice-envoy').spec).toMatchObject({
       type: 'NodePort',
       externalTrafficPolicy: 'Cluster',
@@ -130,7 +135,6 @@ describeWithKubernetesAndHelm('the chart', () => {
     [{ controller: { kind: 'Both' } }, "at '/controller/kind': value must be one of 'Deployment', 'DaemonSet'"],
     [{ controller: { service: { type: 'External' } } }, "at '/controller/service/type'"],
     [{ controller: { admissionWebhooks: { enabled: true } } }, 'controller.admissionWebhooks: Sluice has no admission'],
-    [{ controller: { config: { 'use-gzip': 'true' } } }, 'controller.config: there is no nginx.conf to configure'],
     [{ controller: { allowSnippetAnnotations: true } }, 'snippets cannot be served'],
     [{ defaultBackend: { enabled: true } }, "additional properties 'defaultBackend' not allowed"],
   ])('refuses %j and says why', async (values, reason) => {

@@ -37,6 +37,8 @@ helm.sh/chart: {{ printf "%s-%s" (index . 0).Chart.Name (index . 0).Chart.Versio
 {{- define "sluice.className" -}}{{ .Values.controller.ingressClass | default .Values.controller.ingressClassResource.name }}{{- end }}
 {{- define "sluice.watched" -}}{{ .Values.controller.scope.namespace | default .Release.Namespace }}{{- end }}
 
+{{- define "sluice.settings" -}}{{ include "sluice.fullname" . }}-settings{{- end }}
+
 {{- define "sluice.restricted" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -48,7 +50,6 @@ capabilities:
 {{- define "sluice.refusals" -}}
 {{- $told := dict
   "admissionWebhooks" "Sluice has no admission webhook: what is wrong with an Ingress is told as a problem and costs only what it is about"
-  "config" "there is no nginx.conf to configure: Sluice reads no settings from a ConfigMap; look for a flag of `sluice serve` and set it under controller.extraArgs"
   "addHeaders" "headers are not added globally"
   "proxySetHeaders" "headers are not added globally"
   "customTemplate" "there is no nginx.conf, and so no template of it"
