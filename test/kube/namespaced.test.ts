@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
 import { KubeConfig } from '@kubernetes/client-node';
 import { kubernetesSource } from '../../src/source/kubernetes.ts';
-import { rawIngress, rawSecret } from '../source/raw-objects.ts';
+import { rawConfigMap, rawIngress, rawSecret } from '../source/raw-objects.ts';
 import { Recorder } from '../source/recorder.ts';
 import { keepingLog } from '../source/silent-log.ts';
 import { type KubeCluster, startKubeCluster } from '../support/kube-cluster.ts';
@@ -18,7 +18,7 @@ describeWithKubernetes('a source with Roles only', () => {
   let recorder: Recorder;
   let lines: readonly string[];
 
-  const begin = async (namespaces: readonly string[]): Promise<void> => {
+  const begin = async (namespaces: readonly string[], configMaps: readonly string[] = []): Promise<void> => {
     const token = (await cluster.kubectl(['create', 'token', account.name])).trim();
     const kubeConfig = new KubeConfig();
     const caData = Buffer.from(cluster.ca).toString('base64');
@@ -26,7 +26,7 @@ describeWithKubernetes('a source with Roles only', () => {
     kubeConfig.loadFromClusterAndUser(server, { name: 'u', token });
     const kept = keepingLog();
     ({ lines } = kept);
-    recorder = new Recorder(kubernetesSource({ kubeConfig, namespaces, log: kept.log }));
+    recorder = new Recorder(kubernetesSource({ kubeConfig, namespaces, configMaps, log: kept.log }));
   };
 
   beforeAll(async () => {
@@ -66,6 +66,37 @@ describeWithKubernetes('a source with Roles only', () => {
     await recorder.until('blue goes on', () => recorder.objects.has('Ingress blue/new'));
     expect(recorder.objects.has('Ingress green/web')).toBe(true);
     expect(recorder.changes.filter(({ object }) => object === undefined)).toEqual([]);
+  });
+
+  it('reads a ConfigMap elsewhere by a right to that name, and waits for none that an Ingress names in vain', async () => {
+    const group = 'rbac.authorization.k8s.io';
+    const metadata = { name: 'settings', namespace: 'default' };
+    const rule = { apiGroups: [''], resources: ['configmaps'], resourceNames: ['settings'], verbs: ['list', 'watch'] };
+    const naming = rawIngress('naming', 'naming.test', 'blue');
+    const annotations = { 'nginx.ingress.kubernetes.io/custom-headers': 'kube-system/headers' };
+    await apply(
+      cluster,
+      rawConfigMap('settings', { hsts: 'false' }),
+      { apiVersion: `${group}/v1`, kind: 'Role', metadata, rules: [rule] },
+      {
+        apiVersion: `${group}/v1`,
+        kind: 'RoleBinding',
+        metadata,
+        roleRef: { apiGroup: group, kind: 'Role', name: 'settings' },
+        subjects: [{ kind: 'ServiceAccount', ...account }],
+      },
+      { ...naming, metadata: { ...naming.metadata, annotations } },
+    );
+    await begin(['blue'], ['default/settings']);
+    await recorder.synced(20_000);
+    expect(recorder.names).toContain('ConfigMap default/settings');
+    expect(recorder.names).toContain('Ingress blue/naming');
+    await apply(cluster, rawConfigMap('settings', { hsts: 'true' }));
+    const hsts = () => {
+      const object = recorder.objects.get('ConfigMap default/settings');
+      return object?.kind === 'ConfigMap' ? object.data['hsts'] : undefined;
+    };
+    await recorder.until('the change came', () => hsts() === 'true');
   });
 
   it('is not synced when it may read nothing at all', async () => {
