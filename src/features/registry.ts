@@ -8,6 +8,8 @@ import { backendProtocol } from './backend-protocol.ts';
 import { cors } from './cors.ts';
 import { hsts } from './hsts.ts';
 import { proxyTimeouts } from './proxy-timeouts.ts';
+import { rateLimitExemption } from './rate-limit-exemption.ts';
+import { rateLimit } from './rate-limit.ts';
 import { redirect } from './redirect.ts';
 import { rewrite } from './rewrite.ts';
 import { serverAlias } from './server-alias.ts';
@@ -22,6 +24,8 @@ export const features: readonly AnyFeature[] = [
   cors,
   redirect,
   tlsRedirect,
+  rateLimitExemption,
+  rateLimit,
   sourceRange,
   rewrite,
   backendProtocol,

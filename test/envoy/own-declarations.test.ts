@@ -29,7 +29,9 @@ const basicAuth = any('envoy.extensions.filters.http.basic_auth.v3.BasicAuth', {
 const localRateLimit = any('envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit', {
   stat_prefix: 'limit',
   token_bucket: { max_tokens: 10, tokens_per_fill: 10, fill_interval: '1s' },
-  rate_limits: [{ actions: [{ generic_key: { descriptor_value: 'own-descriptor' } }] }],
+  rate_limits: [
+    { actions: [{ generic_key: { descriptor_value: 'own-descriptor' } }], hits_addend: { format: '%REQ(own-cost)%' } },
+  ],
   max_dynamic_descriptors: 77,
   enable_retry_after_header: true,
 });
@@ -241,6 +243,7 @@ const expected = {
   retry_policy: [{ num_retries: 7 }, { retry_on: 'own-reason' }],
   check_settings: [{ http_service: { server_uri: { uri: 'http://own-service' }, path_prefix: '/own-prefix' } }],
   rate_limits: [[{ actions: [{ generic_key: { descriptor_value: 'own-descriptor' } }] }]],
+  hits_addend: [{ format: '%REQ(own-cost)%' }],
   max_dynamic_descriptors: [77],
   enable_retry_after_header: [true],
   request_body_buffer_limit: ['4321'],
