@@ -5,12 +5,14 @@
 import type { AnyFeature } from './feature.ts';
 import { appRoot } from './app-root.ts';
 import { backendProtocol } from './backend-protocol.ts';
+import { bodySize } from './body-size.ts';
 import { cors } from './cors.ts';
 import { hsts } from './hsts.ts';
 import { proxyTimeouts } from './proxy-timeouts.ts';
 import { rateLimitExemption } from './rate-limit-exemption.ts';
 import { rateLimit } from './rate-limit.ts';
 import { redirect } from './redirect.ts';
+import { requestBuffering } from './request-buffering.ts';
 import { rewrite } from './rewrite.ts';
 import { serverAlias } from './server-alias.ts';
 import { sourceRange } from './source-range.ts';
@@ -19,6 +21,7 @@ import { upstreamHash } from './upstream-hash.ts';
 
 export const features: readonly AnyFeature[] = [
   hsts,
+  bodySize,
   serverAlias,
   appRoot,
   cors,
@@ -27,6 +30,7 @@ export const features: readonly AnyFeature[] = [
   rateLimitExemption,
   rateLimit,
   sourceRange,
+  requestBuffering,
   rewrite,
   backendProtocol,
   proxyTimeouts,
