@@ -7,7 +7,10 @@ import { appRoot } from './app-root.ts';
 import { backendProtocol } from './backend-protocol.ts';
 import { bodySize } from './body-size.ts';
 import { cors } from './cors.ts';
+import { forwardedPrefix } from './forwarded-prefix.ts';
 import { hsts } from './hsts.ts';
+import { limitRate } from './limit-rate.ts';
+import { needless } from './needless.ts';
 import { proxyTimeouts } from './proxy-timeouts.ts';
 import { rateLimitExemption } from './rate-limit-exemption.ts';
 import { rateLimit } from './rate-limit.ts';
@@ -17,6 +20,7 @@ import { rewrite } from './rewrite.ts';
 import { serverAlias } from './server-alias.ts';
 import { sourceRange } from './source-range.ts';
 import { tlsRedirect } from './tls-redirect.ts';
+import { upstreamConnections } from './upstream-connections.ts';
 import { upstreamHash } from './upstream-hash.ts';
 
 export const features: readonly AnyFeature[] = [
@@ -31,10 +35,14 @@ export const features: readonly AnyFeature[] = [
   rateLimit,
   sourceRange,
   requestBuffering,
+  limitRate,
   rewrite,
+  forwardedPrefix,
   backendProtocol,
   proxyTimeouts,
   upstreamHash,
+  upstreamConnections,
+  needless,
 ];
 
 const byName: ReadonlyMap<string, AnyFeature> = new Map(features.map((feature) => [feature.name, feature]));
