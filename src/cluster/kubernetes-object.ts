@@ -3,7 +3,7 @@
  * interchangeable when they are deeply equal, so what Kubernetes changes by itself (resourceVersion, status,
  * managedFields) is not part of them; except the addresses of an Ingress, which Sluice writes.
  */
-export type KubernetesObject = Ingress | IngressClass | Service | EndpointSlice | Secret;
+export type KubernetesObject = Ingress | IngressClass | Service | EndpointSlice | Secret | ConfigMap;
 
 export type Kind = KubernetesObject['kind'];
 
@@ -16,6 +16,7 @@ export const kinds = [
   'Service',
   'EndpointSlice',
   'Secret',
+  'ConfigMap',
 ] as const satisfies readonly Kind[];
 
 /** ObjectMeta of `meta/v1`. */
@@ -173,4 +174,11 @@ export interface Secret {
   readonly certificate: string;
   /** `tls.key`: PEM text; empty when absent. */
   readonly privateKey: string;
+}
+
+/** `v1` ConfigMap, without `binaryData`. */
+export interface ConfigMap {
+  readonly kind: 'ConfigMap';
+  readonly metadata: Metadata;
+  readonly data: Readonly<Record<string, string>>;
 }

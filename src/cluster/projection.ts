@@ -3,6 +3,7 @@
 
 import type { Problem } from '../model/problem.ts';
 import type { Kind, KubernetesObject, Metadata, ObjectOfKind } from './kubernetes-object.ts';
+import { readConfigMap } from './projection/config-map.ts';
 import { FieldReader, isRecord, ProblemCollector } from './projection/field-reader.ts';
 import { readIngressClassSpec, readIngressSpec } from './projection/ingress.ts';
 import { readIngressStatus } from './projection/ingress-status.ts';
@@ -17,6 +18,7 @@ export const apiVersions = {
   Service: 'v1',
   EndpointSlice: 'discovery.k8s.io/v1',
   Secret: 'v1',
+  ConfigMap: 'v1',
 } as const satisfies Readonly<Record<Kind, string>>;
 
 export interface Projection {
@@ -49,6 +51,7 @@ const readers: { readonly [K in Kind]: (root: FieldReader, metadata: Metadata) =
   Service: (root, metadata) => ({ kind: 'Service', metadata, spec: readServiceSpec(root, metadata) }),
   EndpointSlice: (root, metadata) => ({ kind: 'EndpointSlice', metadata, ...readEndpointSlice(root) }),
   Secret: (root, metadata) => ({ kind: 'Secret', metadata, ...readSecret(root) }),
+  ConfigMap: (root, metadata) => ({ kind: 'ConfigMap', metadata, ...readConfigMap(root) }),
 };
 
 /** As much of the name as can be read, for messages. */

@@ -4,6 +4,7 @@
  */
 import type { AnyMessage } from '../proto/message.ts';
 import type { ClusterPlan } from './cluster-plan.ts';
+import type { ObjectLookup } from './object-lookup.ts';
 import type { HostFacts, RoutePlan } from './route-plan.ts';
 import type { Parse } from './value.ts';
 
@@ -62,8 +63,11 @@ export interface Feature<S extends Settings, P, D> {
   /** kebab-case; names the policy, and the HTTP filter if there is one. */
   readonly name: string;
   readonly settings: S;
-  /** What the values ask for, as plain data; undefined for nothing. A `report` counts like a bad value of that setting. */
-  policy(values: ValuesOf<S>, report: Report<keyof S>): P | undefined;
+  /**
+   * What the values ask for, as plain data; undefined for nothing. A `report` counts like a bad value of that setting.
+   * `objects` gives the Secrets and ConfigMaps that the values name.
+   */
+  policy(values: ValuesOf<S>, report: Report<keyof S>, objects: ObjectLookup): P | undefined;
   /** Whether a path of the Ingress is a regular expression, which makes all paths of its hosts such. */
   usesRegex?(policy: P, path: string): boolean;
   /** Names under which a host of the Ingress is there as well, as far as no Ingress has a rule for them; `HostFacts.aliasOf`. */

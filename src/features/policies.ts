@@ -6,6 +6,8 @@ import type { Policies } from '../model/policy.ts';
 import type { Problem, ProblemReason } from '../model/problem.ts';
 import { unownedProblem } from './annotation-name.ts';
 import type { AnyFeature, Setting } from './feature.ts';
+import { noObjects } from './object-lookup.ts';
+import type { ObjectLookup } from './object-lookup.ts';
 import { featureNamed, features } from './registry.ts';
 import { hasControlCharacter } from './value.ts';
 
@@ -37,13 +39,21 @@ export interface Defaults extends PolicyReading {
   readonly settings: FeatureSettings;
 }
 
-export function readDefaults(settings: FeatureSettings): Defaults {
-  const read = features.map((feature) => readFeature(feature, new Lookup(settings, undefined)));
+export function readDefaults(
+  settings: FeatureSettings,
+  objects: Omit<ObjectLookup, 'namespace'> = noObjects,
+): Defaults {
+  const lookup = new Lookup(settings, undefined, { ...objects, namespace: settings.object.namespace });
+  const read = features.map((feature) => readFeature(feature, lookup));
   return { settings, ...gather(read) };
 }
 
 /** Looks only at the features that the annotations name: an Ingress without any shares the policies of all such. */
-export function readPolicies({ metadata }: Ingress, defaults: Defaults): PolicyReading {
+export function readPolicies(
+  { metadata }: Ingress,
+  defaults: Defaults,
+  objects: Omit<ObjectLookup, 'namespace'> = noObjects,
+): PolicyReading {
   const { prefix } = defaults.settings;
   const written = new Map<string, string>();
   for (const key of Object.keys(metadata.annotations)) {
@@ -53,7 +63,8 @@ export function readPolicies({ metadata }: Ingress, defaults: Defaults): PolicyR
   }
   if (written.size === 0) return { ...defaults, problems: noProblems };
   const object = { kind: 'Ingress', namespace: metadata.namespace, name: metadata.name };
-  const lookup = new Lookup(defaults.settings, { object, values: written });
+  const found = { ...objects, namespace: metadata.namespace };
+  const lookup = new Lookup(defaults.settings, { object, values: written }, found);
   const touched = new Set<AnyFeature>();
   const unowned: FeatureReading[] = [];
   for (const [name, value] of [...written].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
@@ -61,16 +72,17 @@ export function readPolicies({ metadata }: Ingress, defaults: Defaults): PolicyR
     if (owner !== undefined) touched.add(owner);
     else if (value !== '') unowned.push(readUnowned(name, value, lookup));
   }
-  const own = features.map((feature): FeatureReading => {
+  const readings = features.map((feature): FeatureReading => {
     if (touched.has(feature)) return readFeature(feature, lookup);
     return { name: feature.name, policy: defaults.policies.byFeature[feature.name], isClosed: false, problems: [] };
   });
   // Whether the defaults are closed was said of them; what the Ingress says in their place may be good.
   const untouched = features.filter((feature) => !touched.has(feature));
+  const own = { ...objects, namespace: defaults.settings.object.namespace };
   const isClosedByDefault =
     defaults.isClosed &&
-    untouched.some((feature) => readFeature(feature, new Lookup(defaults.settings, undefined)).isClosed);
-  const all = gather([...own, ...unowned]);
+    untouched.some((feature) => readFeature(feature, new Lookup(defaults.settings, undefined, own)).isClosed);
+  const all = gather([...readings, ...unowned]);
   return { ...all, isClosed: all.isClosed || isClosedByDefault };
 }
 
@@ -133,13 +145,16 @@ interface Written {
 /** Where the value of a setting stands: in the Ingress, if one is being read, else in the ConfigMap. */
 class Lookup {
   readonly settings: FeatureSettings;
+  readonly objects: ObjectLookup;
   readonly #ingress: { readonly object: ObjectRef; readonly values: ReadonlyMap<string, string> } | undefined;
 
   constructor(
     settings: FeatureSettings,
     ingress: { readonly object: ObjectRef; readonly values: ReadonlyMap<string, string> } | undefined,
+    objects: ObjectLookup,
   ) {
     this.settings = settings;
+    this.objects = objects;
     this.#ingress = ingress;
   }
 
@@ -191,11 +206,12 @@ function readFeature(feature: AnyFeature, lookup: Lookup): FeatureReading {
       fault(setting, place, place.isOwn, `${show(place.text)} ${parsed.why}`, parsed.fix);
     }
   }
-  const policy = feature.policy(values, (key, message, fix) => {
+  const report = (key: string, message: string, fix: string): void => {
     const setting = feature.settings[key];
     const place = setting && [...lookup.places(setting)][0];
     if (setting !== undefined && place !== undefined) fault(setting, place, place.isOwn, message, fix);
-  });
+  };
+  const policy = feature.policy(values, report, lookup.objects);
   return { name: feature.name, policy: isDropped || isClosed ? undefined : policy, isClosed, problems };
 }
 

@@ -3,13 +3,15 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { setMaxListeners } from 'node:events';
 import { Observable } from 'rxjs';
+import { referencedConfigMaps } from '../cluster/config-map-reference.ts';
 import { kinds } from '../cluster/kubernetes-object.ts';
+import { referencedSecrets } from '../cluster/secret-reference.ts';
 import { ApiClient } from './api-client.ts';
 import { FailureLog, type SourceLog } from './failure-log.ts';
+import { NamedWatches, type NamedWatchesOptions } from './named-watches.ts';
 import { reflectedResources, type ReflectorTarget } from './reflected-resource.ts';
 import { defaultReflectorLimits, type ReflectorLimits } from './reflector-limits.ts';
 import { Reflector, type ReflectorEvent } from './reflector.ts';
-import { SecretWatches } from './secret-watches.ts';
 import type { Source, SourceEvent } from './source.ts';
 import { SyncGate } from './sync-gate.ts';
 import { realTiming, type Timing } from './timing.ts';
@@ -22,6 +24,8 @@ export interface KubernetesSourceOptions {
   readonly namespaces: readonly string[];
   /** Secrets, as `namespace/name`, that are read whether or not an object names them, and wherever they are. */
   readonly secrets?: readonly string[];
+  /** The same of ConfigMaps. */
+  readonly configMaps?: readonly string[];
   /** For accounts that may read nothing outside of their namespaces. */
   readonly withoutIngressClasses?: boolean;
   readonly log: SourceLog;
@@ -58,11 +62,12 @@ class ReadingSession {
   readonly #ending = new AbortController();
   readonly #targets: readonly ReflectorTarget[];
   readonly #gate: SyncGate;
-  readonly #secrets: SecretWatches;
+  readonly #secrets: NamedWatches;
+  readonly #configMaps: NamedWatches;
   #isSynced = false;
 
   constructor(options: KubernetesSourceOptions, receiver: Receiver) {
-    const { timing = realTiming, namespaces, secrets = [] } = options;
+    const { timing = realTiming, namespaces, secrets = [], configMaps = [] } = options;
     this.#options = options;
     this.#receiver = receiver;
     this.#timing = timing;
@@ -71,18 +76,19 @@ class ReadingSession {
     this.#failureLog = new FailureLog(options.log, timing);
     this.#targets = targetsOf(options);
     this.#gate = new SyncGate(this.#targets);
-    this.#secrets = new SecretWatches({
-      isReadByType: (namespace) => namespaces.length === 0 || namespaces.includes(namespace),
-      always: secrets,
-      start: (namespace, name, named) => {
-        const ending = new AbortController();
-        const target = { resource: 'Secret', namespace, name } as const;
-        this.#run(target, ending, named.emit, (event) => {
-          if (event.kind === 'listed') named.listed();
-        });
-        return () => ending.abort();
-      },
+    this.#configMaps = this.#watchNamed({
+      kind: 'ConfigMap',
+      namesIn: referencedConfigMaps,
+      isReadAnyway: () => false,
+      always: configMaps,
       emit: (event) => receiver.next(event),
+    });
+    this.#secrets = this.#watchNamed({
+      kind: 'Secret',
+      namesIn: referencedSecrets,
+      isReadAnyway: (namespace) => namespaces.length === 0 || namespaces.includes(namespace),
+      always: secrets,
+      emit: (event) => this.#configMaps.pass(event),
     });
     for (const target of this.#targets) {
       const emit = (event: SourceEvent): void => this.#secrets.pass(event);
@@ -91,13 +97,26 @@ class ReadingSession {
         if (event.kind === 'listed' && event.resource === 'Secret') this.#secrets.listed(event.namespace);
       });
     }
+    this.#configMaps.begin();
     this.#secrets.begin();
   }
 
   end(): void {
     this.#ending.abort();
     this.#secrets.stop();
+    this.#configMaps.stop();
     this.#client.close();
+  }
+
+  #watchNamed(options: Omit<NamedWatchesOptions, 'start'>): NamedWatches {
+    return new NamedWatches({
+      ...options,
+      start: (namespace, name, named) => {
+        const ending = new AbortController();
+        this.#run({ resource: options.kind, namespace, name }, ending, named.emit, named.observe);
+        return () => ending.abort();
+      },
+    });
   }
 
   #run(
@@ -113,7 +132,7 @@ class ReadingSession {
       client: this.#client,
       limits: this.#limits,
       timing: this.#timing,
-      reflectors: () => this.#targets.length + this.#secrets.size,
+      reflectors: () => this.#targets.length + this.#secrets.size + this.#configMaps.size,
       emit,
       observe: (event) => {
         this.#failureLog.note(event);
@@ -126,7 +145,7 @@ class ReadingSession {
   }
 
   #sayWhenSynced(): void {
-    if (this.#isSynced || !this.#gate.isOpen || !this.#secrets.isSettled) return;
+    if (this.#isSynced || !this.#gate.isOpen || !this.#secrets.isSettled || !this.#configMaps.isSettled) return;
     this.#isSynced = true;
     this.#receiver.next({ kind: 'synced' });
   }
@@ -134,7 +153,9 @@ class ReadingSession {
 
 function targetsOf({ namespaces, withoutIngressClasses }: KubernetesSourceOptions): readonly ReflectorTarget[] {
   const scopes = namespaces.length === 0 ? [''] : [...new Set(namespaces)].toSorted();
-  const wanted = withoutIngressClasses === true ? kinds.filter((kind) => kind !== 'IngressClass') : kinds;
+  const wanted = kinds.filter(
+    (kind) => kind !== 'ConfigMap' && (kind !== 'IngressClass' || withoutIngressClasses !== true),
+  );
   return wanted.flatMap((resource) =>
     (reflectedResources[resource].isNamespaced ? scopes : ['']).map((namespace) => ({ resource, namespace })),
   );

@@ -28,6 +28,7 @@ const relatedGroups: Readonly<Record<Kind, readonly string[]>> = {
   Service: [''],
   EndpointSlice: ['discovery.k8s.io'],
   Secret: [''],
+  ConfigMap: [''],
 };
 
 const maxListDepth = 4;

@@ -19,8 +19,10 @@ export const reflectedResources: Readonly<Record<Kind, ReflectedResource>> = {
   Service: resource('', 'services'),
   EndpointSlice: resource('discovery.k8s.io', 'endpointslices'),
   // Only certificates: the other Secrets of a cluster (tokens, Helm releases, passwords) are none of our business and
-  // often the bulk of its data. Those of other types that an object names are read one by one, see secret-watches.ts.
+  // often the bulk of its data. Those of other types that an object names are read one by one, see named-watches.ts.
   Secret: resource('', 'secrets', { pageSize: 100, fieldSelector: 'type=kubernetes.io/tls' }),
+  // Only by name, never as a kind.
+  ConfigMap: resource('', 'configmaps', { pageSize: 100 }),
 };
 
 /** What one reflector keeps up with. */

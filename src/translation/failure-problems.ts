@@ -4,7 +4,14 @@ import type { Failure, Table } from '../cluster/table.ts';
 import type { Problem } from '../model/problem.ts';
 
 /** The kind to blame, if several had a part: users ask for things by Ingresses. */
-const blamed = ['Ingress', 'Service', 'EndpointSlice', 'Secret', 'IngressClass'] as const satisfies readonly Kind[];
+const blamed = [
+  'Ingress',
+  'Service',
+  'EndpointSlice',
+  'Secret',
+  'IngressClass',
+  'ConfigMap',
+] as const satisfies readonly Kind[];
 
 /** A catch-all host may be made of thousands of Ingresses. */
 const maxObjects = 10;

@@ -1,6 +1,7 @@
 /** The first half of the translation: tables from Kubernetes objects to the routing model. */
 import type { KubernetesObject, Kind } from '../cluster/kubernetes-object.ts';
-import type { Graph, Input, Table } from '../cluster/table.ts';
+import type { Graph, Input, Look, Table } from '../cluster/table.ts';
+import type { ObjectLookup } from '../features/object-lookup.ts';
 import { readDefaults, readPolicies } from '../features/policies.ts';
 import type { Defaults, FeatureSettings } from '../features/policies.ts';
 import { resolveBackend } from '../ingress/backend-resolution.ts';
@@ -69,7 +70,9 @@ export function routingTables(
   history: CertificateHistory,
   settings: Table<FeatureSettings>,
 ): RoutingTables {
-  const featureDefaults = graph.derive('defaults of features', settings, (_key, each) => readDefaults(each));
+  const featureDefaults = graph.derive('defaults of features', settings, (_key, each, look) =>
+    readDefaults(each, objectsBy(objects, look)),
+  );
   const verdicts = verdictTable(graph, objects, classes, featureDefaults);
   const fromIngresses = graph.derive('readings of Ingresses', verdicts, (_key, { reading }) => reading, Object.is);
   const flags = graph.input<FlagDefaults>('flags');
@@ -113,11 +116,16 @@ function verdictTable(
     });
     const defaults = ours ? look(featureDefaults, '') : undefined;
     if (defaults !== undefined) {
-      const reading = readIngress(ingress, readPolicies(ingress, defaults));
+      const reading = readIngress(ingress, readPolicies(ingress, defaults, objectsBy(objects, look)));
       return { reading, problems: [...problems, ...reading.problems] };
     }
     return problems.length === 0 ? undefined : { reading: undefined, problems };
   });
+}
+
+/** What features look at is noted, like all that a computation looks at. */
+function objectsBy(objects: ObjectTables, look: Look): Omit<ObjectLookup, 'namespace'> {
+  return { configMap: (key) => look(objects.ConfigMap, key), secret: (key) => look(objects.Secret, key) };
 }
 
 function backendTable(

@@ -69,6 +69,7 @@ export class Translation {
       Service: this.#graph.input('Service'),
       EndpointSlice: this.#graph.input('EndpointSlice'),
       Secret: this.#graph.input('Secret'),
+      ConfigMap: this.#graph.input('ConfigMap'),
     };
     this.#history = {
       lastGood: this.#graph.input('last good certificates'),
@@ -169,13 +170,14 @@ export class Translation {
   }
 
   objectCounts(): Readonly<Record<Kind, number>> {
-    const { IngressClass, Ingress, Service, EndpointSlice, Secret } = this.#objects;
+    const { IngressClass, Ingress, Service, EndpointSlice, Secret, ConfigMap } = this.#objects;
     return {
       IngressClass: IngressClass.size,
       Ingress: Ingress.size,
       Service: Service.size,
       EndpointSlice: EndpointSlice.size,
       Secret: Secret.size,
+      ConfigMap: ConfigMap.size,
     };
   }
 

@@ -29,7 +29,7 @@ const view: AdminView = {
       fix: 'mend it',
     },
   ],
-  objectCounts: () => ({ IngressClass: 1, Ingress: 2, Service: 3, EndpointSlice: 4, Secret: 5 }),
+  objectCounts: () => ({ IngressClass: 1, Ingress: 2, Service: 3, EndpointSlice: 4, ConfigMap: 0, Secret: 5 }),
   resources: () => [
     { typeUrl: clusterType, name: 'a', version: 'v1', size: 10 },
     { typeUrl: clusterType, name: 'b', version: 'v1', size: 20 },

@@ -4,7 +4,7 @@ import type { RawObject } from '../source/raw-objects.ts';
 const read = ['list', 'watch'];
 const namespaced = [
   { apiGroups: ['networking.k8s.io'], resources: ['ingresses'], verbs: read },
-  { apiGroups: [''], resources: ['services', 'secrets'], verbs: read },
+  { apiGroups: [''], resources: ['services', 'secrets', 'configmaps'], verbs: read },
   { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: read },
 ];
 const classes = { apiGroups: ['networking.k8s.io'], resources: ['ingressclasses'], verbs: read };

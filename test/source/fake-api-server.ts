@@ -36,6 +36,7 @@ const plurals: Readonly<Record<string, string>> = {
   Service: '/api/v1/services',
   EndpointSlice: '/apis/discovery.k8s.io/v1/endpointslices',
   Secret: '/api/v1/secrets',
+  ConfigMap: '/api/v1/configmaps',
 };
 
 export interface FakeTls {

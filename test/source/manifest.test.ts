@@ -118,7 +118,7 @@ describe('parseManifest', () => {
   });
 
   it('passes over kinds that it does not read', () => {
-    const others = ['apps/v1 Deployment', 'serving.knative.dev/v1 Service', 'v1 ConfigMap'];
+    const others = ['apps/v1 Deployment', 'serving.knative.dev/v1 Service', 'v1 Pod'];
     const text = others.map((other) => {
       const [apiVersion, kind] = other.split(' ');
       return JSON.stringify({ apiVersion, kind, metadata: { name: 'x' } });

@@ -55,3 +55,7 @@ export function rawBrokenIngress(name: string): RawObject {
     spec: { rules: [{ http: { paths: [{ path: '/', pathType: 'Prefix', backend }] } }] },
   };
 }
+
+export function rawConfigMap(name: string, data: Readonly<Record<string, string>>, namespace = 'default'): RawObject {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data };
+}

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { kubernetesSource } from '../../src/source/kubernetes.ts';
 import { FakeApiServer } from './fake-api-server.ts';
-import { type RawObject, rawIngress, rawSecret } from './raw-objects.ts';
+import { type RawObject, rawConfigMap, rawIngress, rawSecret } from './raw-objects.ts';
 import { Recorder } from './recorder.ts';
 import { silentLog } from './silent-log.ts';
 
@@ -106,4 +106,76 @@ describe('Secrets of other types than that for certificates', () => {
     await recorder.synced();
     expect(recorder.names).toEqual(['Secret default/fallback']);
   });
+});
+
+describe('ConfigMaps', () => {
+  let server: FakeApiServer;
+  let recorder: Recorder;
+
+  const begin = (...configMaps: readonly string[]): void => {
+    const limits = { listIntervalMs: 50, backoffFirstMs: 10, backoffCapMs: 100, stableMs: 0 };
+    const { kubeConfig } = server;
+    recorder = new Recorder(kubernetesSource({ kubeConfig, namespaces: [], configMaps, log: silentLog, limits }));
+  };
+  const dataOf = (name: string) => {
+    const object = recorder.objects.get(`ConfigMap default/${name}`);
+    return object?.kind === 'ConfigMap' ? { ...object.data } : undefined;
+  };
+  const naming = (configMap: string): RawObject => {
+    const ingress = rawIngress('web');
+    const annotations = { 'own.prefix/custom-headers': configMap };
+    return { ...ingress, metadata: { ...ingress.metadata, annotations } };
+  };
+
+  beforeEach(async () => {
+    server = await FakeApiServer.start();
+  });
+  afterEach(async () => {
+    recorder.stop();
+    await server.stop();
+  });
+
+  it('are read one by one, those that are wanted and those that they and Ingresses name', async () => {
+    for (let index = 0; index < 20; index += 1) server.put(rawConfigMap(`unrelated-${index}`, {}));
+    server.put(rawConfigMap('settings', { 'add-headers': 'default/added' }));
+    server.put(rawConfigMap('added', { a: '1' }));
+    server.put(rawConfigMap('custom', { b: '2' }));
+    server.put(naming('custom'));
+    begin('default/settings');
+    await recorder.synced();
+    expect(recorder.events.at(-1)).toEqual({ kind: 'synced' });
+    expect(recorder.names).toEqual([
+      'ConfigMap default/added',
+      'ConfigMap default/custom',
+      'ConfigMap default/settings',
+      'Ingress default/web',
+    ]);
+    const collections = server.requests.filter(({ path }) => path.endsWith('/configmaps'));
+    expect(collections.filter(({ query }) => query.get('fieldSelector') === null)).toEqual([]);
+  });
+
+  it('come, change and go, also those that one of them names', async () => {
+    begin('default/settings');
+    await recorder.synced();
+    expect(recorder.names).toEqual([]);
+    server.put(rawConfigMap('added', { a: '1' }));
+    server.put(rawConfigMap('settings', { 'add-headers': 'default/added' }));
+    await recorder.until('both came', () => dataOf('added')?.['a'] === '1');
+    server.put(rawConfigMap('added', { a: '2' }));
+    await recorder.until('it changed', () => dataOf('added')?.['a'] === '2');
+    server.put(rawConfigMap('settings', {}));
+    await recorder.until('nobody names it', () => dataOf('added') === undefined);
+    server.remove(rawConfigMap('settings', {}));
+    await recorder.until('it went', () => dataOf('settings') === undefined);
+  });
+
+  it.each(['a,metadata.namespace=kube-system', 'A', 'a/b/c', '../a', '', 'a\nb'])(
+    'are not asked for by what is no name: %j',
+    async (name) => {
+      server.put(naming(name));
+      begin();
+      await recorder.synced();
+      expect(server.requests.filter(({ path }) => path.endsWith('/configmaps'))).toEqual([]);
+    },
+  );
 });
