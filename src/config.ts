@@ -56,6 +56,8 @@ export interface Config {
   readonly allowExternalNames: boolean;
   /** In files, where the operator writes them, endpoints may be on this machine; in a cluster they may not. */
   readonly allowLocalEndpoints: boolean;
+  /** The ConfigMap with the settings for all Ingresses. */
+  readonly configMap?: NamespacedName;
   readonly features: {
     /** What the names of annotations for policies begin with, before the slash. */
     readonly prefix: string;
@@ -127,6 +129,7 @@ export function processEnvironment(): Environment {
 export function readConfig(flags: Flags, environment: Environment, traits: CommandTraits): Config {
   const settings = new Settings(flags, environment);
   const source = traits.filesOnly ? readFiles(settings) : readSource(settings, environment);
+  const configMap = settings.one('configmap', parseNamespacedName);
   return freeze({
     source,
     classes: {
@@ -143,6 +146,7 @@ export function readConfig(flags: Flags, environment: Environment, traits: Comma
     allowExternalNames: settings.isOn('allow-external-names'),
     allowLocalEndpoints: source.kind === 'directory',
     features: { prefix: settings.one('annotations-prefix', parsePrefix) ?? 'nginx.ingress.kubernetes.io' },
+    ...(configMap && { configMap }),
     settle: readSettle(settings),
     log: {
       level: settings.one('log-level', parseOneOf(logLevels)) ?? traits.logLevel,

@@ -162,7 +162,7 @@ interface Stamped {
 }
 
 async function openSource(
-  { source, classes, defaults }: Config,
+  { source, classes, defaults, configMap }: Config,
   log: Logger,
   observe: (event: ReflectorEvent) => void,
 ): Promise<{ readonly source: Source; readonly connection?: KubeConnection }> {
@@ -174,6 +174,12 @@ async function openSource(
   const connection = { kubeConfig, reload };
   const { certificate } = defaults;
   const secrets = certificate === undefined ? [] : [`${certificate.namespace}/${certificate.name}`];
-  const options = { namespaces: source.namespaces, secrets, withoutIngressClasses: classes.byNameOnly === true };
+  const configMaps = configMap === undefined ? [] : [`${configMap.namespace}/${configMap.name}`];
+  const options = {
+    namespaces: source.namespaces,
+    secrets,
+    configMaps,
+    withoutIngressClasses: classes.byNameOnly === true,
+  };
   return { source: kubernetesSource({ ...connection, ...options, log, observe }), connection };
 }

@@ -97,6 +97,7 @@ const clients = [
 const backends = [flag('--allow-external-names', 'serve Services of type ExternalName, which can name any host')];
 
 const features = [
+  flag('--configmap <namespace/name>', 'ConfigMap with settings for all Ingresses, under the keys of ingress-nginx'),
   flag(
     '--annotations-prefix <prefix>',
     'what annotations for policies begin with; default: nginx.ingress.kubernetes.io',

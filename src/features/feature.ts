@@ -3,6 +3,7 @@
  * writes that into Envoy's messages. Shared code never asks which feature it has; src/features/registry.ts lists them.
  */
 import type { AnyMessage } from '../proto/message.ts';
+import type { ConnectionPlan } from './connection-plan.ts';
 import type { ClusterPlan } from './cluster-plan.ts';
 import type { ObjectLookup } from './object-lookup.ts';
 import type { HostFacts, RoutePlan } from './route-plan.ts';
@@ -81,6 +82,8 @@ export interface Feature<S extends Settings, P, D> {
   /** The part of the policy that the backends need a cluster of their own for: equal data share one. */
   backend?(policy: P): D | undefined;
   cluster?(data: D, plan: ClusterPlan): void;
+  /** What goes for all connections; the policy is that of the ConfigMap. */
+  connections?(policy: P, plan: ConnectionPlan): void;
   /** There from the start, since one that came later would change the listener. `policy` is that of the ConfigMap. */
   filter?(policy: P | undefined, scheme: Scheme): HttpFilter | undefined;
 }

@@ -4,6 +4,8 @@ import type { Policies } from '../model/policy.ts';
 import type { MessageTypes } from '../proto/message.ts';
 import { emptyClusterPlan } from './cluster-plan.ts';
 import type { ClusterPlan } from './cluster-plan.ts';
+import { connectionPlan } from './connection-plan.ts';
+import type { ConnectionFlags, ConnectionPlan } from './connection-plan.ts';
 import type { Scheme } from './feature.ts';
 import { featureNamed, features } from './registry.ts';
 import { RoutePlan } from './route-plan.ts';
@@ -29,6 +31,13 @@ export function planHost(scheme: Scheme, facts: HostFacts, { policies }: Host, r
 export function planCluster(policies: Readonly<Record<string, unknown>>): ClusterPlan {
   const plan = emptyClusterPlan();
   for (const name of Object.keys(policies)) featureNamed(name)?.cluster?.(policies[name], plan);
+  return plan;
+}
+
+/** @param defaults what goes for all Ingresses */
+export function planConnections(flags: ConnectionFlags, { byFeature }: Policies): ConnectionPlan {
+  const plan = connectionPlan(flags);
+  for (const name of Object.keys(byFeature)) featureNamed(name)?.connections?.(byFeature[name], plan);
   return plan;
 }
 

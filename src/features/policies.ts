@@ -5,6 +5,7 @@ import type { ObjectRef } from '../model/object-ref.ts';
 import type { Policies } from '../model/policy.ts';
 import type { Problem, ProblemReason } from '../model/problem.ts';
 import { unownedProblem } from './annotation-name.ts';
+import { unownedKeyProblem } from './unowned-setting.ts';
 import type { AnyFeature, Setting } from './feature.ts';
 import { noObjects } from './object-lookup.ts';
 import type { ObjectLookup } from './object-lookup.ts';
@@ -19,6 +20,8 @@ export interface FeatureSettings {
   readonly configMap: Readonly<Record<string, string>>;
   /** Who is told what is wrong with `configMap`. */
   readonly object: ObjectRef;
+  /** True when `object` is a ConfigMap that does not exist. */
+  readonly isMissing?: boolean;
 }
 
 export const defaultSettings: FeatureSettings = {
@@ -45,7 +48,32 @@ export function readDefaults(
 ): Defaults {
   const lookup = new Lookup(settings, undefined, { ...objects, namespace: settings.object.namespace });
   const read = features.map((feature) => readFeature(feature, lookup));
-  return { settings, ...gather(read) };
+  return { settings, ...gather([...read, ...readKeys(settings)]) };
+}
+
+/** What is to be said of the ConfigMap beyond what features say of their keys. */
+function readKeys({ configMap, object, isMissing }: FeatureSettings): readonly FeatureReading[] {
+  const found = Object.entries(configMap)
+    .filter(([key]) => !ownedKeys.has(key))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([key, value]): readonly Problem[] => {
+      const problem = unownedKeyProblem(key, value.trim(), [...ownedKeys]);
+      return problem === undefined ? [] : [{ object, field: `data[${key}]`, ...problem }];
+    });
+  const problems = isMissing === true ? [...found, missing(object)] : found;
+  const isClosed = problems.some(({ reason }) => reason === 'UnsupportedProtection');
+  return [{ name: '', policy: undefined, isClosed, problems }];
+}
+
+function missing(object: ObjectRef): Problem {
+  return {
+    object,
+    field: '',
+    severity: 'error',
+    reason: 'ConfigMapNotFound',
+    message: 'the ConfigMap that --configmap names does not exist, so that its settings are the defaults',
+    fix: 'create it, or correct the flag',
+  };
 }
 
 /** Looks only at the features that the annotations name: an Ingress without any shares the policies of all such. */
@@ -81,7 +109,8 @@ export function readPolicies(
   const own = { ...objects, namespace: defaults.settings.object.namespace };
   const isClosedByDefault =
     defaults.isClosed &&
-    untouched.some((feature) => readFeature(feature, new Lookup(defaults.settings, undefined, own)).isClosed);
+    (readKeys(defaults.settings).some(({ isClosed }) => isClosed) ||
+      untouched.some((feature) => readFeature(feature, new Lookup(defaults.settings, undefined, own)).isClosed));
   const all = gather([...readings, ...unowned]);
   return { ...all, isClosed: all.isClosed || isClosedByDefault };
 }
@@ -126,6 +155,10 @@ const owners: ReadonlyMap<string, AnyFeature> = new Map(
       annotation === undefined ? [] : [annotation, ...aliases].map((name) => [name, feature] as const),
     ),
   ),
+);
+
+const ownedKeys: ReadonlySet<string> = new Set(
+  features.flatMap((feature) => Object.values(feature.settings).flatMap(({ configMap }) => configMap ?? [])),
 );
 
 interface FeatureReading {

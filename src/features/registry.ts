@@ -6,6 +6,7 @@ import type { AnyFeature } from './feature.ts';
 import { appRoot } from './app-root.ts';
 import { backendProtocol } from './backend-protocol.ts';
 import { bodySize } from './body-size.ts';
+import { connections } from './connections.ts';
 import { cors } from './cors.ts';
 import { forwardedPrefix } from './forwarded-prefix.ts';
 import { hsts } from './hsts.ts';
@@ -24,6 +25,7 @@ import { upstreamConnections } from './upstream-connections.ts';
 import { upstreamHash } from './upstream-hash.ts';
 
 export const features: readonly AnyFeature[] = [
+  connections,
   hsts,
   bodySize,
   serverAlias,

@@ -64,6 +64,10 @@ export const problemReasons = {
   UnsupportedAnnotation: 'An annotation of ingress-nginx is not supported; it does nothing.',
   UnsupportedProtection:
     'An annotation of ingress-nginx that protects paths is not supported; the paths of the Ingress answer 503.',
+  ConfigMapNotFound: 'The ConfigMap with the settings for all Ingresses does not exist; the defaults go.',
+  UnsupportedSetting: "A key of ingress-nginx's ConfigMap is not supported; it does nothing.",
+  NeedlessSetting: "A key of ingress-nginx's ConfigMap has no meaning here, and nothing is lost by that.",
+  UnknownSetting: 'The ConfigMap has a key that nobody knows; it does nothing.',
   UnknownAnnotation: 'An annotation has the prefix of ours, and a name that nobody knows; it does nothing.',
   HostPolicyConflict: 'Another, older Ingress already sets the same for the whole host; the older one counts.',
   InternalError:

@@ -1,6 +1,7 @@
 /** The listeners: one for plain HTTP, and one for TLS with a filter chain for each Secret. */
 import { defaultTimeouts } from '../features/proxy-timeouts.ts';
-import { httpFilters } from '../features/output.ts';
+import type { ConnectionFlags, ConnectionPlan } from '../features/connection-plan.ts';
+import { httpFilters, planConnections } from '../features/output.ts';
 import { anyHost } from '../model/host.ts';
 import type { Policies } from '../model/policy.ts';
 import { any } from '../proto/message.ts';
@@ -17,22 +18,19 @@ type ListenerFilter = MessageTypes['envoy.config.listener.v3.ListenerFilter'];
 type Filter = MessageTypes['envoy.config.listener.v3.Filter'];
 
 /** What Envoys bind. */
-export interface ListenAddress {
+export interface ListenAddress extends ConnectionFlags {
   readonly address: string;
   readonly httpPort: number;
   readonly httpsPort: number;
-  /** Whether connections begin with a PROXY protocol header, of version 1 or 2, that names the client. */
-  readonly proxyProtocol?: boolean;
-  /** How many proxies in front are believed in what they say of the client in X-Forwarded headers; nobody when left out. */
-  readonly trustedHops?: number;
 }
 
 /** @param defaults what goes for all Ingresses */
 export function translateHttpListener(listen: ListenAddress, defaults: Policies): Listener {
+  const plan = planConnections(listen, defaults);
   return {
     ...listener('http', listen.address, listen.httpPort),
-    listener_filters: proxyProtocol(listen),
-    filter_chains: [{ name: 'http', filters: [httpConnectionManager('http', listen, defaults)] }],
+    listener_filters: proxyProtocol(plan),
+    filter_chains: [{ name: 'http', filters: [httpConnectionManager('http', plan, defaults)] }],
   };
 }
 
@@ -49,6 +47,7 @@ export function translateHttpsListener(
   defaults: Policies,
 ): Listener | undefined {
   if (hosts.size === 0) return undefined;
+  const plan = planConnections(listen, defaults);
   const chains = new Map<string, Chain>();
   for (const host of [...hosts.keys()].toSorted()) {
     const secrets = hosts.get(host) ?? [];
@@ -61,13 +60,13 @@ export function translateHttpsListener(
   return {
     ...listener('https', listen.address, listen.httpsPort),
     listener_filters: [
-      ...proxyProtocol(listen),
+      ...proxyProtocol(plan),
       {
         name: 'envoy.filters.listener.tls_inspector',
         typed_config: any('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', {}),
       },
     ],
-    filter_chains: sorted.map((chain) => tlsFilterChain(chain, listen, defaults)),
+    filter_chains: sorted.map((chain) => tlsFilterChain(chain, plan, defaults)),
     filter_chain_matcher: chainMatcher(sorted),
   };
 }
@@ -112,32 +111,35 @@ function listener(name: string, address: string, port: number): Listener {
   };
 }
 
-function tlsFilterChain({ name, secrets }: Chain, listen: ListenAddress, defaults: Policies): FilterChain {
+function tlsFilterChain({ name, secrets }: Chain, plan: ConnectionPlan, defaults: Policies): FilterChain {
   const context: AnyMessage = any('envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext', {
     common_tls_context: {
-      tls_params: { tls_minimum_protocol_version: 'TLSv1_2' },
+      tls_params: {
+        tls_minimum_protocol_version: plan.tls?.least ?? 'TLSv1_2',
+        ...(plan.tls && { tls_maximum_protocol_version: plan.tls.most }),
+      },
       tls_certificate_sds_secret_configs: secrets.map((secret) => ({ name: secret, sds_config: adsConfigSource })),
-      alpn_protocols: ['h2', 'http/1.1'],
+      alpn_protocols: plan.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
     },
   });
   return {
     name,
-    filters: [httpConnectionManager('https', listen, defaults)],
+    filters: [httpConnectionManager('https', plan, defaults)],
     transport_socket: { name: 'envoy.transport_sockets.tls', typed_config: context },
     transport_socket_connect_timeout: '10s',
   };
 }
 
 /** Without the header a connection is closed: with it left out at will, every client could claim to be another. */
-function proxyProtocol(listen: ListenAddress): readonly ListenerFilter[] {
-  if (listen.proxyProtocol !== true) return [];
+function proxyProtocol(plan: ConnectionPlan): readonly ListenerFilter[] {
+  if (!plan.proxyProtocol) return [];
   const config = any('envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol', {});
   return [{ name: 'envoy.filters.listener.proxy_protocol', typed_config: config }];
 }
 
 function httpConnectionManager(
   table: RouteConfigurationName,
-  { trustedHops = 0 }: ListenAddress,
+  { trustedHops, idleSeconds = 3600, requests, headerSeconds = 10, ...plan }: ConnectionPlan,
   defaults: Policies,
 ): Filter {
   const believes = trustedHops > 0;
@@ -164,13 +166,17 @@ function httpConnectionManager(
       merge_slashes: true,
       strip_trailing_host_dot: true,
       server_header_transformation: 'APPEND_IF_ABSENT',
-      request_headers_timeout: '10s',
+      request_headers_timeout: `${headerSeconds}s`,
       stream_idle_timeout: `${defaultTimeouts.read}s`,
-      common_http_protocol_options: { idle_timeout: '3600s', headers_with_underscores_action: 'DROP_HEADER' },
+      common_http_protocol_options: {
+        idle_timeout: `${idleSeconds === 0 ? 60 : idleSeconds}s`,
+        ...(requests !== undefined && { max_requests_per_connection: requests }),
+        headers_with_underscores_action: plan.underscores ? 'ALLOW' : 'DROP_HEADER',
+      },
       // Health checks and old tools speak HTTP/1.0, some without a Host, which nobody's rule can have as `_`.
       http_protocol_options: { accept_http_10: true, default_host_for_http_10: '_' },
       http2_protocol_options: {
-        max_concurrent_streams: 128,
+        max_concurrent_streams: plan.concurrentStreams ?? 128,
         initial_stream_window_size: 65_536,
         initial_connection_window_size: 1_048_576,
       },

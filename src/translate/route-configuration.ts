@@ -2,9 +2,9 @@
 import type { MessageTypes } from '../proto/message.ts';
 import { adsConfigSource } from './config-source.ts';
 import { forwardedHeaders } from './forwarded-headers.ts';
-import type { ListenAddress } from './listener.ts';
+import type { ConnectionPlan } from '../features/connection-plan.ts';
 
-type Trust = Pick<ListenAddress, 'trustedHops'>;
+type Trust = Partial<Pick<ConnectionPlan, 'trustedHops'>>;
 type RouteConfiguration = MessageTypes['envoy.config.route.v3.RouteConfiguration'];
 
 export const routeConfigurationNames = ['http', 'https'] as const;

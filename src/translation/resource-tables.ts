@@ -1,5 +1,6 @@
 /** The second half of the translation: tables from the routing model to encoded Envoy resources. */
 import type { Graph, Look, Table } from '../cluster/table.ts';
+import { planConnections } from '../features/output.ts';
 import { anyHost, knownHosts, wildcardOf } from '../model/host.ts';
 import type { Host } from '../model/host.ts';
 import { noPolicies } from '../model/policy.ts';
@@ -41,7 +42,7 @@ export function resourceTables(graph: Graph, routing: RoutingTables, listen: Lis
     secretTable(graph, routing),
     httpListenerTable(graph, routing, listen),
     httpsListenerTable(graph, routing, served, listen),
-    routeConfigurationTable(graph, listen),
+    routeConfigurationTable(graph, routing, listen),
     ...routeConfigurationNames.map((name) => virtualHostTable(graph, routing, { served, below }, name)),
   ];
 }
@@ -142,19 +143,21 @@ function listenerResource(name: string, listener: ReturnType<typeof translateHtt
   return createResource(typeUrl.listener, name, encode('envoy.config.listener.v3.Listener', listener));
 }
 
-function routeConfigurationTable(graph: Graph, listen: ListenAddress): ResourceTable {
+function routeConfigurationTable(graph: Graph, { defaults }: RoutingTables, listen: ListenAddress): ResourceTable {
   const names = graph.input<RouteConfigurationName>('RouteConfiguration names');
   for (const name of routeConfigurationNames) names.set(name, name);
   const table = graph.derive(
     'RouteConfiguration',
     names,
-    (_key, name) =>
-      createResource(
+    (_key, name, look) => {
+      const plan = planConnections(listen, look(defaults, '')?.policies ?? noPolicies);
+      return createResource(
         typeUrl.routeConfiguration,
         name,
-        encode('envoy.config.route.v3.RouteConfiguration', translateVhdsRouteConfiguration(name, listen)),
-        encode('envoy.config.route.v3.RouteConfiguration', translateRouteConfiguration(name, listen)),
-      ),
+        encode('envoy.config.route.v3.RouteConfiguration', translateVhdsRouteConfiguration(name, plan)),
+        encode('envoy.config.route.v3.RouteConfiguration', translateRouteConfiguration(name, plan)),
+      );
+    },
     sameVersion,
   );
   return { typeUrl: typeUrl.routeConfiguration, table, nameOf: sameName };

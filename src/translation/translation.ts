@@ -18,6 +18,7 @@ import type { Problem } from '../model/problem.ts';
 import type { ListenAddress } from '../translate/listener.ts';
 import type { ResourceChange } from '../xds/view.ts';
 import { failureProblems } from './failure-problems.ts';
+import { settingsTable } from './settings-table.ts';
 import { resourceTables } from './resource-tables.ts';
 import type { ResourceTable } from './resource-tables.ts';
 import { routingTables } from './routing-tables.ts';
@@ -33,6 +34,8 @@ export interface TranslationOptions {
   readonly allowLocalEndpoints?: boolean;
   /** Where annotations and their defaults are; `configure` changes it later. */
   readonly features?: Partial<FeatureSettings>;
+  /** The ConfigMap with the settings for all Ingresses, which then are as it says. */
+  readonly configMap?: { readonly namespace: string; readonly name: string };
 }
 
 /** What an object is now, or undefined when it is gone. */
@@ -80,7 +83,8 @@ export class Translation {
     const { classes, defaults } = options;
     this.#settings = this.#graph.input('settings of features');
     this.configure({ ...defaultSettings, ...options.features });
-    const { history, settings } = { history: this.#history, settings: this.#settings };
+    const history = this.#history;
+    const settings = settingsTable(this.#graph, this.#settings, this.#objects.ConfigMap, options.configMap);
     const routing = routingTables(this.#graph, this.#objects, classes, defaults, policy, history, settings);
     this.#routing = routing;
     this.#verdicts = routing.verdicts;

@@ -1,5 +1,6 @@
 /** Kubernetes objects as the sources give them, with what a test does not care about filled in. */
 import type {
+  ConfigMap,
   EndpointSlice,
   Ingress,
   IngressClass,
@@ -26,6 +27,10 @@ export function ingressClass(
     ? { 'ingressclass.kubernetes.io/is-default-class': 'true' }
     : {};
   return { kind: 'IngressClass', metadata: metadata(name, { namespace: '', annotations }), spec: { controller } };
+}
+
+export function configMap(name: string, data: Readonly<Record<string, string>>, namespace = 'default'): ConfigMap {
+  return { kind: 'ConfigMap', metadata: metadata(name, { namespace }), data };
 }
 
 /** `/shop` (Prefix), `=/shop` (Exact) or `~/shop` (ImplementationSpecific), to `service:port`. */

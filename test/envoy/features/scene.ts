@@ -23,6 +23,8 @@ export interface SceneOptions {
   /** Names for which the Secret `tls` has a certificate. */
   readonly tlsNames?: readonly string[];
   readonly configMap?: Readonly<Record<string, string>>;
+  /** Name of a ConfigMap in `default` whose data is read instead, as it comes and changes. */
+  readonly configMapNamed?: string;
 }
 
 export interface SceneIngress extends Omit<IngressParts, 'annotations'> {
@@ -67,11 +69,15 @@ export class Scene {
   }
 
   async start(): Promise<void> {
-    const { backends = { web: {}, api: {} }, configMap = {}, tlsNames } = this.#options;
+    const { backends = { web: {}, api: {} }, configMap = {}, configMapNamed: named, tlsNames } = this.#options;
     this.#backends = await Promise.all(
       Object.entries({ ...backends, marker: {} }).map(([name, backend]) => startBackend({ ...backend, name })),
     );
-    this.#serving = await startServing({ ...translationOptions, features: { configMap } });
+    this.#serving = await startServing({
+      ...translationOptions,
+      features: { configMap },
+      ...(named !== undefined && { configMap: { namespace: 'default', name: named } }),
+    });
     const pair = tlsNames && certificate({ names: tlsNames });
     this.#serving.apply(
       ingressClass(),

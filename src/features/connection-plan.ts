@@ -1,0 +1,43 @@
+/** What goes for all connections of clients; the listeners and route tables are made of it. */
+
+/** A plain record that the features fill in. What is left undefined is as src/translate/listener.ts has it. */
+export interface ConnectionPlan {
+  /** Whether every connection begins with a PROXY protocol header. */
+  proxyProtocol: boolean;
+  /** How many proxies in front are believed in what their X-Forwarded headers say. */
+  trustedHops: number;
+  /** Whether TLS clients are offered HTTP/2. */
+  http2: boolean;
+  concurrentStreams: number | undefined;
+  /** 0 for connections that are closed after their first request. */
+  idleSeconds: number | undefined;
+  /** Requests of one connection; undefined for any number. */
+  requests: number | undefined;
+  headerSeconds: number | undefined;
+  /** Whether request headers with underscores in their names are passed on. */
+  underscores: boolean;
+  tls: { readonly least: TlsVersion; readonly most: TlsVersion } | undefined;
+}
+
+export type TlsVersion = 'TLSv1_0' | 'TLSv1_1' | 'TLSv1_2' | 'TLSv1_3';
+
+export interface ConnectionFlags {
+  /** Whether connections begin with a PROXY protocol header, of version 1 or 2, that names the client. */
+  readonly proxyProtocol?: boolean;
+  /** How many proxies in front are believed in what they say of the client in X-Forwarded headers; nobody when left out. */
+  readonly trustedHops?: number;
+}
+
+export function connectionPlan({ proxyProtocol = false, trustedHops = 0 }: ConnectionFlags): ConnectionPlan {
+  return {
+    proxyProtocol,
+    trustedHops,
+    http2: true,
+    concurrentStreams: undefined,
+    idleSeconds: undefined,
+    requests: undefined,
+    headerSeconds: undefined,
+    underscores: false,
+    tls: undefined,
+  };
+}

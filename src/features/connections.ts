@@ -1,0 +1,149 @@
+/** How clients connect: whom they come through, and what HTTP and TLS they may speak. For all hosts at once. */
+import { isDeepStrictEqual } from 'node:util';
+import type { TlsVersion } from './connection-plan.ts';
+import { defineFeature } from './feature.ts';
+import { boolean, integer, invalid, valid } from './value.ts';
+import type { Parse } from './value.ts';
+
+interface TlsRange {
+  readonly least: TlsVersion;
+  readonly most: TlsVersion;
+}
+
+const versions: ReadonlyMap<string, TlsVersion> = new Map([
+  ['tlsv1', 'TLSv1_0'],
+  ['tlsv1.1', 'TLSv1_1'],
+  ['tlsv1.2', 'TLSv1_2'],
+  ['tlsv1.3', 'TLSv1_3'],
+]);
+
+/** SSLv2 and SSLv3 are passed over: nginx's own TLS library has not spoken them for long. */
+const protocols: Parse<string> = (text) => {
+  if (rangeOf(text) !== undefined) return valid(text);
+  return invalid('is no list of TLS versions', 'write versions such as "TLSv1.2 TLSv1.3"');
+};
+
+function rangeOf(text: string): TlsRange | undefined {
+  const words = text.toLowerCase().split(/\s+/);
+  const unknown = words.find((word) => !versions.has(word) && word !== 'sslv2' && word !== 'sslv3');
+  const listed = [...versions].filter(([word]) => words.includes(word)).map(([, version]) => version);
+  const [least, most] = [listed[0], listed.at(-1)];
+  return unknown === undefined && least !== undefined && most !== undefined ? { least, most } : undefined;
+}
+
+const defaults = {
+  forwardedHeaders: false,
+  proxyProtocol: false,
+  http2: true,
+  concurrentStreams: 128,
+  keepAlive: 3600,
+  keepAliveRequests: 0,
+  headerTimeout: 10,
+  underscores: false,
+  tls: 'TLSv1.2 TLSv1.3',
+};
+
+const flag = '`true` or `false`';
+
+export const connections = defineFeature({
+  name: 'connections',
+  settings: {
+    forwardedHeaders: {
+      configMap: 'use-forwarded-headers',
+      parse: boolean,
+      default: defaults.forwardedHeaders,
+      documentation: {
+        value: flag,
+        nginx: 'Believes what a proxy in front says in X-Forwarded headers',
+        difference:
+          'One proxy is believed, whose address is then that of the connection; `--xff-num-trusted-hops` sets another number. Same as the flag `--use-forwarded-headers`',
+      },
+    },
+    proxyProtocol: {
+      configMap: 'use-proxy-protocol',
+      parse: boolean,
+      default: defaults.proxyProtocol,
+      documentation: {
+        value: flag,
+        nginx: 'Every connection begins with a PROXY protocol header, of which the address of the client is taken',
+        difference: 'Same as the flag `--use-proxy-protocol`',
+      },
+    },
+    http2: {
+      configMap: 'use-http2',
+      parse: boolean,
+      default: defaults.http2,
+      documentation: { value: flag, nginx: 'Offers HTTP/2 to TLS clients' },
+    },
+    concurrentStreams: {
+      configMap: 'http2-max-concurrent-streams',
+      parse: integer(1, 2_147_483_647),
+      default: defaults.concurrentStreams,
+      documentation: { value: 'whole number', nginx: 'Requests at once on one HTTP/2 connection' },
+    },
+    keepAlive: {
+      configMap: 'keep-alive',
+      parse: integer(0, 31_536_000),
+      default: defaults.keepAlive,
+      documentation: {
+        value: 'seconds',
+        nginx: 'How long a connection may be idle; 0 closes it after the first request',
+        difference:
+          'The default of ingress-nginx is 75: load balancers in front often keep idle connections for longer than that',
+      },
+    },
+    keepAliveRequests: {
+      configMap: 'keep-alive-requests',
+      parse: integer(0, 4_294_967_295),
+      default: defaults.keepAliveRequests,
+      documentation: {
+        value: 'whole number',
+        default: 'any number',
+        nginx: 'Requests of one connection, after which it is closed',
+        difference: 'The default of ingress-nginx is 1000',
+      },
+    },
+    headerTimeout: {
+      configMap: 'client-header-timeout',
+      parse: integer(0, 31_536_000),
+      default: defaults.headerTimeout,
+      documentation: {
+        value: 'seconds',
+        nginx: 'How long the headers of a request may take to arrive',
+        difference: 'The default of ingress-nginx is 60',
+      },
+    },
+    underscores: {
+      configMap: 'enable-underscores-in-headers',
+      parse: boolean,
+      default: defaults.underscores,
+      documentation: { value: flag, nginx: 'Passes on request headers with underscores in their names' },
+    },
+    tls: {
+      configMap: 'ssl-protocols',
+      parse: protocols,
+      default: defaults.tls,
+      documentation: {
+        value: 'versions with spaces between',
+        nginx: 'The TLS versions that clients may speak',
+        difference: 'What lies between two listed versions is spoken as well',
+      },
+    },
+  },
+
+  policy(values) {
+    return isDeepStrictEqual(values, defaults) ? undefined : values;
+  },
+
+  connections(policy, plan) {
+    plan.trustedHops = Math.max(plan.trustedHops, policy.forwardedHeaders ? 1 : 0);
+    plan.proxyProtocol ||= policy.proxyProtocol;
+    plan.http2 = policy.http2;
+    plan.concurrentStreams = policy.concurrentStreams;
+    plan.idleSeconds = policy.keepAlive;
+    plan.requests = policy.keepAlive === 0 ? 1 : policy.keepAliveRequests === 0 ? undefined : policy.keepAliveRequests;
+    plan.headerSeconds = policy.headerTimeout;
+    plan.underscores = policy.underscores;
+    plan.tls = policy.tls === defaults.tls ? undefined : rangeOf(policy.tls);
+  },
+});
