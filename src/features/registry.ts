@@ -8,7 +8,9 @@ import { backendProtocol } from './backend-protocol.ts';
 import { bodySize } from './body-size.ts';
 import { connections } from './connections.ts';
 import { cors } from './cors.ts';
+import { customHeaders } from './custom-headers.ts';
 import { forwardedPrefix } from './forwarded-prefix.ts';
+import { headersForAll } from './headers-for-all.ts';
 import { hsts } from './hsts.ts';
 import { limitRate } from './limit-rate.ts';
 import { needless } from './needless.ts';
@@ -26,8 +28,10 @@ import { upstreamHash } from './upstream-hash.ts';
 
 export const features: readonly AnyFeature[] = [
   connections,
+  headersForAll,
   hsts,
   bodySize,
+  customHeaders,
   serverAlias,
   appRoot,
   cors,
