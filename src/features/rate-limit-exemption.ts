@@ -12,8 +12,10 @@ interface Policy {
 const name = 'rate-limit-exemption';
 const ranges = list(cidr);
 
-/** Before the names under which Envoy notes whether the address is on the list. */
-export const exemptionPrefix = 'exempt_';
+const prefix = 'exempt_';
+
+/** Under which Envoy notes `allowed` for an address that is on the list, and `denied` for others. */
+export const exemptionKey = `${prefix}shadow_engine_result`;
 
 export const rateLimitExemption = defineFeature({
   name,
@@ -26,7 +28,7 @@ export const rateLimitExemption = defineFeature({
       documentation: {
         value: 'address ranges with commas between',
         default: 'nobody',
-        nginx: 'Clients of these addresses have no rate limit',
+        nginx: 'Clients of these addresses have no limit of requests or connections',
         difference: 'With a value that cannot be read, the limits are for everybody',
       },
     },
@@ -42,7 +44,7 @@ export const rateLimitExemption = defineFeature({
       action: 'ALLOW',
       policies: { exempt: { permissions: [{ any: true }], principals: [anyOf(addresses)] } },
     } as const;
-    const rbac = { shadow_rules: rules, shadow_rules_stat_prefix: exemptionPrefix };
+    const rbac = { shadow_rules: rules, shadow_rules_stat_prefix: prefix };
     plan.filter(name, any('envoy.extensions.filters.http.rbac.v3.RBACPerRoute', { rbac }));
   },
 

@@ -6,7 +6,7 @@ import { objectKey } from '../model/object-ref.ts';
 import { any } from '../proto/message.ts';
 import type { MessageTypes } from '../proto/message.ts';
 import { defineFeature } from './feature.ts';
-import { exemptionPrefix } from './rate-limit-exemption.ts';
+import { exemptionKey } from './rate-limit-exemption.ts';
 import { metadataNamespace } from './route-plan.ts';
 import { refusalStatuses, statusOfRefusal } from './refusal-status.ts';
 import type { RefusalStatus } from './refusal-status.ts';
@@ -162,7 +162,7 @@ const exemption: Action = {
     descriptor_key: 'exemption',
     source: 'DYNAMIC',
     default_value: 'denied',
-    metadata_key: { key: 'envoy.filters.http.rbac', path: [{ key: `${exemptionPrefix}shadow_engine_result` }] },
+    metadata_key: { key: 'envoy.filters.http.rbac', path: [{ key: exemptionKey }] },
   },
 };
 

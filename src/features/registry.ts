@@ -12,6 +12,7 @@ import { customHeaders } from './custom-headers.ts';
 import { forwardedPrefix } from './forwarded-prefix.ts';
 import { headersForAll } from './headers-for-all.ts';
 import { hsts } from './hsts.ts';
+import { limitConnections } from './limit-connections.ts';
 import { limitRate } from './limit-rate.ts';
 import { needless } from './needless.ts';
 import { proxyTimeouts } from './proxy-timeouts.ts';
@@ -38,6 +39,7 @@ export const features: readonly AnyFeature[] = [
   redirect,
   tlsRedirect,
   rateLimitExemption,
+  limitConnections,
   rateLimit,
   sourceRange,
   requestBuffering,

@@ -36,11 +36,19 @@ const localRateLimit = any('envoy.extensions.filters.http.local_ratelimit.v3.Loc
   enable_retry_after_header: true,
 });
 
+const lua = any('envoy.extensions.filters.http.lua.v3.Lua', {
+  default_source_code: { inline_string: 'function envoy_on_request() end' },
+  shared_vm_id: 'own-machine',
+});
+
 const extAuthz = any('envoy.extensions.filters.http.ext_authz.v3.ExtAuthz', {
   http_service: { server_uri: authUri, path_override: '/own-path', retry_policy: { num_retries: 7 } },
 });
 
 const perRoute = {
+  'envoy.filters.http.lua': any('envoy.extensions.filters.http.lua.v3.LuaPerRoute', {
+    filter_context: { own: 'context' },
+  }),
   'envoy.filters.http.basic_auth': any('envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute', {
     users: { inline_string: 'user:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=' },
     realm: 'route realm',
@@ -84,6 +92,7 @@ function listener(sds: string): AnyMessage {
       filter('basic_auth', basicAuth),
       filter('ext_authz', extAuthz),
       filter('local_ratelimit', localRateLimit),
+      filter('lua', lua),
       filter('compressor', any('envoy.extensions.filters.http.compressor.v3.Compressor', { compressor_library: gzip })),
       filter('router', any('envoy.extensions.filters.http.router.v3.Router', {})),
     ],
@@ -244,6 +253,8 @@ const expected = {
   check_settings: [{ http_service: { server_uri: { uri: 'http://own-service' }, path_prefix: '/own-prefix' } }],
   rate_limits: [[{ actions: [{ generic_key: { descriptor_value: 'own-descriptor' } }] }]],
   hits_addend: [{ format: '%REQ(own-cost)%' }],
+  shared_vm_id: ['own-machine'],
+  filter_context: [{ own: 'context' }],
   max_dynamic_descriptors: [77],
   enable_retry_after_header: [true],
   request_body_buffer_limit: ['4321'],
