@@ -20,6 +20,7 @@ import { rateLimitExemption } from './rate-limit-exemption.ts';
 import { rateLimit } from './rate-limit.ts';
 import { redirect } from './redirect.ts';
 import { requestBuffering } from './request-buffering.ts';
+import { responseRewriting } from './response-rewriting.ts';
 import { rewrite } from './rewrite.ts';
 import { serverAlias } from './server-alias.ts';
 import { sourceRange } from './source-range.ts';
@@ -50,6 +51,7 @@ export const features: readonly AnyFeature[] = [
   proxyTimeouts,
   upstreamHash,
   upstreamConnections,
+  responseRewriting,
   needless,
 ];
 
