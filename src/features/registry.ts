@@ -6,10 +6,12 @@ import type { AnyFeature } from './feature.ts';
 import { appRoot } from './app-root.ts';
 import { backendProtocol } from './backend-protocol.ts';
 import { bodySize } from './body-size.ts';
+import { brotli } from './brotli.ts';
 import { connections } from './connections.ts';
 import { cors } from './cors.ts';
 import { customHeaders } from './custom-headers.ts';
 import { forwardedPrefix } from './forwarded-prefix.ts';
+import { gzip } from './gzip.ts';
 import { headersForAll } from './headers-for-all.ts';
 import { hsts } from './hsts.ts';
 import { limitConnections } from './limit-connections.ts';
@@ -31,6 +33,8 @@ import { upstreamHash } from './upstream-hash.ts';
 export const features: readonly AnyFeature[] = [
   connections,
   headersForAll,
+  brotli,
+  gzip,
   hsts,
   bodySize,
   customHeaders,
