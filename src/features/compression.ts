@@ -21,7 +21,9 @@ export const compressedTypes: readonly string[] = [
     (type) => `application/${type}`,
   ),
   ...['x-web-app-manifest+json', 'xhtml+xml', 'xml'].map((type) => `application/${type}`),
-  ...['font/opentype', 'image/svg+xml', 'image/x-icon'],
+  'font/opentype',
+  'image/svg+xml',
+  'image/x-icon',
   ...['css', 'javascript', 'plain', 'x-component'].map((type) => `text/${type}`),
 ];
 

@@ -71,8 +71,6 @@ export const headersForAll = defineFeature({
   filter(policy) {
     if (policy === undefined) return undefined;
     const { toBackends, toClients, hidden } = policy;
-    const set = (headers: NamedHeaders) =>
-      headers.map(([header, text]) => ({ append: overwrite(header, literal(text)) }));
     const mutations = {
       request_mutations: set(toBackends),
       response_mutations: [...hidden.map((remove) => ({ remove })), ...set(toClients)],
@@ -98,4 +96,8 @@ function read(setting: Named, written: string, report: Report<Named>, objects: O
     if (why !== undefined) report(setting, `in ${key}, ${why}`, 'correct it; the other headers are set');
     return why === undefined;
   });
+}
+
+function set(headers: NamedHeaders) {
+  return headers.map(([header, text]) => ({ append: overwrite(header, literal(text)) }));
 }

@@ -8,6 +8,16 @@ const streamed = 'No effect: Envoy passes bodies on as they come, with little me
 const heads = 'No effect: Envoy takes heads of answers up to 60 KiB';
 const size = 'bytes, or with `k` or `m`';
 
+/** Those whose name is a key of the ConfigMap as well. */
+const keys: ReadonlySet<string> = new Set([
+  'client-body-buffer-size',
+  'proxy-buffering',
+  'proxy-buffer-size',
+  'proxy-buffers-number',
+  'proxy-busy-buffers-size',
+  'proxy-max-temp-file-size',
+]);
+
 export const needless = defineFeature({
   name: 'needless',
   settings: {
@@ -47,6 +57,13 @@ export const needless = defineFeature({
       'Most of an answer that is written to disk',
       streamed,
     ),
+    accessLog: setting(
+      'enable-access-log',
+      boolean,
+      '`true` or `false`',
+      'Writes a line for each request',
+      'No effect: Sluice has Envoys write no log of requests',
+    ),
     rewriteLog: setting(
       'enable-rewrite-log',
       boolean,
@@ -84,7 +101,7 @@ function setting(
 ): Setting<unknown> {
   return {
     annotation: name,
-    configMap: name,
+    ...(keys.has(name) && { configMap: name }),
     parse,
     default: '',
     documentation: { value, default: 'unset', nginx, difference },

@@ -46,7 +46,7 @@ export const rateLimit = defineFeature({
         nginx:
           'For each client address, over all paths and hosts of the Ingress together. That many times the multiplier, and one, may come at once; what is more is answered 503. Redirects and CORS preflights are answered before, and do not count',
         difference:
-          'Plain HTTP and TLS count apart, and so do hosts with different certificates. With a multiplier other than 5 the rate over a long time can be up to a fifth above or below. The last 10,000 addresses for each combination of multiplier and size are remembered',
+          'Plain HTTP and TLS count apart, and so do hosts with different certificates. With a multiplier other than 5 the rate over a long time can be up to a quarter above or below, and bursts end at about 24 times the limit. The last 10,000 addresses for each combination of multiplier and size are remembered',
       },
     },
     perMinute: {
@@ -108,19 +108,22 @@ export const rateLimit = defineFeature({
  * takes from it is of the route. So a bucket of nearly the right proportions is taken, and of it as much as makes the burst
  * right to the request: with the multiplier 5 the rate is then right as well, or nearly so.
  */
-const depths: readonly number[] = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 5.1, 5.25, 5.5, 6, 8, 10, 14, 20, 32, 50, 100].flatMap(
-  (depth) => [depth, depth * 60],
-);
+const depths: readonly number[] = [1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 5.2, 5.5, 6, 9, 14, 20].flatMap((depth) => [
+  depth,
+  depth * 60,
+]);
 
 /** Tokens that each bucket holds. Half of it, which is the most that a request takes, is the most that Envoy lets it take. */
 const size = 2_000_000_000;
 
 /** As texts, because Envoy writes large numbers with an exponent. */
 function chargeOf({ kind, requests: rate, atOnce }: Limit): { readonly depth: string; readonly tokens: string } {
-  const wanted = (atOnce * (kind === 'rps' ? 1 : 60)) / rate;
-  const off = (depth: number): number => Math.abs(Math.log(depth / wanted));
+  const seconds = rate / (kind === 'rps' ? 1 : 60);
+  const off = (depth: number): number => Math.max(depth / (atOnce / seconds), atOnce / seconds / depth);
   const depth = depths.reduce((best, each) => (off(each) < off(best) ? each : best));
-  return { depth: String(depth), tokens: String(Math.max(1, Math.floor(size / atOnce))) };
+  // Where no bucket is near, which takes a multiplier above 20, the rate is kept, and the burst is what the bucket holds.
+  const held = off(depth) > 1.25 ? seconds * depth : atOnce;
+  return { depth: String(depth), tokens: String(Math.max(1, Math.floor(size / held))) };
 }
 
 function limiter(policy: Policy | undefined): LocalRateLimit {

@@ -79,6 +79,7 @@ describeWithEnvoy('what backends and clients are sent', () => {
       'proxy-busy-buffers-size': '64k',
       'proxy-max-temp-file-size': '0',
       'proxy-http-version': '1.0',
+      'enable-access-log': 'false',
       'enable-rewrite-log': 'true',
       'http2-push-preload': 'true',
       'ssl-prefer-server-ciphers': 'off',
