@@ -66,7 +66,7 @@ export const limitConnections = defineFeature({
 /**
  * A request has a ticket from its begin to the end of its answer. That of one which breaks off before is given back when
  * Lua finds that the request's coroutine is gone, which it is made to look for before anybody is refused, though at most
- * every tenth of a second. A mistake in the script refuses the request: Envoy itself would let it pass.
+ * fifty times a second. A mistake in the script refuses the request: Envoy itself would let it pass.
  */
 const script = `
 local open = {}
@@ -85,7 +85,7 @@ end
 local function is_full(handle, key, most)
   if (open[key] or 0) < most then return false end
   local now = handle:timestamp()
-  if now - lastSearch > 100 then
+  if now - lastSearch > 20 then
     lastSearch = now
     collectgarbage()
     collectgarbage()
