@@ -6,9 +6,19 @@ import type { MessageTypes } from '../proto/message.ts';
 export interface ClusterPlan {
   protocol: BackendProtocol | undefined;
   connectTimeoutSeconds: number | undefined;
+  /** Requests after which a connection is closed. */
+  requestsPerConnection: number | undefined;
+  /** How long a connection may be idle. */
+  idleSeconds: number | undefined;
   balancing: MessageTypes['envoy.config.cluster.v3.LoadBalancingPolicy'] | undefined;
 }
 
 export function emptyClusterPlan(): ClusterPlan {
-  return { protocol: undefined, connectTimeoutSeconds: undefined, balancing: undefined };
+  return {
+    protocol: undefined,
+    connectTimeoutSeconds: undefined,
+    requestsPerConnection: undefined,
+    idleSeconds: undefined,
+    balancing: undefined,
+  };
 }

@@ -139,7 +139,7 @@ export const ingressNginxSettings: ReadonlyMap<string, UnownedSetting> = new Map
       'otlp-collector-port',
     ),
   }),
-  ...unsupported('answers are not compressed', 'compress at the backends', {
+  ...unsupported('who gets compressed answers is decided by Accept-Encoding alone', 'remove it', {
     'use-gzip': off,
     'enable-brotli': off,
     ...names('brotli-level', 'brotli-min-length', 'brotli-types'),

@@ -5,30 +5,58 @@
 import type { AnyFeature } from './feature.ts';
 import { appRoot } from './app-root.ts';
 import { backendProtocol } from './backend-protocol.ts';
+import { bodySize } from './body-size.ts';
+import { brotli } from './brotli.ts';
 import { connections } from './connections.ts';
 import { cors } from './cors.ts';
+import { customHeaders } from './custom-headers.ts';
+import { forwardedPrefix } from './forwarded-prefix.ts';
+import { gzip } from './gzip.ts';
+import { headersForAll } from './headers-for-all.ts';
 import { hsts } from './hsts.ts';
+import { limitConnections } from './limit-connections.ts';
+import { limitRate } from './limit-rate.ts';
+import { needless } from './needless.ts';
 import { proxyTimeouts } from './proxy-timeouts.ts';
+import { rateLimitExemption } from './rate-limit-exemption.ts';
+import { rateLimit } from './rate-limit.ts';
 import { redirect } from './redirect.ts';
+import { requestBuffering } from './request-buffering.ts';
+import { responseRewriting } from './response-rewriting.ts';
 import { rewrite } from './rewrite.ts';
 import { serverAlias } from './server-alias.ts';
 import { sourceRange } from './source-range.ts';
 import { tlsRedirect } from './tls-redirect.ts';
+import { upstreamConnections } from './upstream-connections.ts';
 import { upstreamHash } from './upstream-hash.ts';
 
 export const features: readonly AnyFeature[] = [
   connections,
+  headersForAll,
+  brotli,
+  gzip,
   hsts,
+  bodySize,
+  customHeaders,
   serverAlias,
   appRoot,
   cors,
   redirect,
   tlsRedirect,
+  rateLimitExemption,
+  limitConnections,
+  rateLimit,
   sourceRange,
+  requestBuffering,
+  limitRate,
   rewrite,
+  forwardedPrefix,
   backendProtocol,
   proxyTimeouts,
   upstreamHash,
+  upstreamConnections,
+  responseRewriting,
+  needless,
 ];
 
 const byName: ReadonlyMap<string, AnyFeature> = new Map(features.map((feature) => [feature.name, feature]));

@@ -64,6 +64,6 @@ export const rewrite = defineFeature({
 });
 
 /** A target that is the path itself changes nothing. */
-function isRewritten(policy: Policy, path: string): boolean {
+export function isRewritten(policy: Policy, path: string): boolean {
   return policy.target !== '' && policy.target !== path;
 }

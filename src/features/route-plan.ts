@@ -1,6 +1,7 @@
 /** The Envoy routes that one path of a host becomes, as the features put them together. */
 import type { Host, Route } from '../model/host.ts';
 import type { AnyMessage, MessageTypes } from '../proto/message.ts';
+import type { JsonObject } from '../proto/shape.ts';
 import { defaultRetryPolicy } from './retry-policy.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 import type { Feature, Scheme, Settings } from './feature.ts';
@@ -29,6 +30,9 @@ interface Branch {
   readonly route: Omit<EnvoyRoute, 'match' | 'route'>;
   readonly action: RouteAction;
 }
+
+/** Under which filters and logs find what `RoutePlan.metadata` says. */
+export const metadataNamespace = 'sluice';
 
 /** Shared by all paths that no feature changes. */
 const untouched: readonly Branch[] = [{ when: [], route: {}, action: {} }];
@@ -87,6 +91,15 @@ export class RoutePlan {
   /** The same also for what `answer` gives, before or after this. */
   filterEverywhere(name: string, config: AnyMessage): void {
     this.#everywhere[name] = config;
+  }
+
+  /** Tells filters of the listeners something of the route, in the namespace of Sluice. */
+  metadata(fields: JsonObject): void {
+    this.#update((branch) => {
+      const before = branch.route.metadata?.filter_metadata?.[metadataNamespace];
+      const filter_metadata = { [metadataNamespace]: { ...before, ...fields } };
+      return mergeRoute(branch, { metadata: { filter_metadata } });
+    });
   }
 
   requestHeaders(...headers: readonly HeaderValueOption[]): void {

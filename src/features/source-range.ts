@@ -66,7 +66,8 @@ export const sourceRange = defineFeature({
   },
 });
 
-function anyOf(listed: readonly Cidr[]): Principal {
+/** Whoever has one of these addresses. */
+export function anyOf(listed: readonly Cidr[]): Principal {
   const ids = listed.map(({ address, bits }) => ({ remote_ip: { address_prefix: address, prefix_len: bits } }));
   const [only, ...others] = ids;
   return only !== undefined && others.length === 0 ? only : { or_ids: { ids } };

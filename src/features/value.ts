@@ -36,6 +36,14 @@ export function integer(least: number, most: number): Parse<number> {
   };
 }
 
+/** Bytes, as nginx writes sizes: `8192`, `8k`, `1m`, `2G`. */
+export const byteSize: Parse<number> = (text) => {
+  const [, digits, unit = ''] = /^(\d{1,15})([kmg]?)$/i.exec(text) ?? [];
+  const size = Number(digits) * 1024 ** ['', 'k', 'm', 'g'].indexOf(unit.toLowerCase());
+  if (size <= Number.MAX_SAFE_INTEGER) return valid(size);
+  return invalid('is no size', 'write bytes, or a number with k, m or g, such as "8m"');
+};
+
 /** Of the given words, without regard to case. */
 export function oneOf<const T extends string>(words: readonly T[]): Parse<T> {
   return (text) => {

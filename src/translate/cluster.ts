@@ -1,4 +1,5 @@
 /** A backend as an Envoy Cluster, whose endpoints come over EDS under the same name, or from DNS if it is outside. */
+import type { ClusterPlan } from '../features/cluster-plan.ts';
 import { planCluster } from '../features/output.ts';
 import { defaultRetryPolicy } from '../features/retry-policy.ts';
 import type { BackendProtocol, Transport } from '../model/backend.ts';
@@ -7,6 +8,7 @@ import type { AnyMessage, MessageTypes } from '../proto/message.ts';
 import { adsConfigSource } from './config-source.ts';
 
 type Cluster = MessageTypes['envoy.config.cluster.v3.Cluster'];
+type HttpOptions = MessageTypes['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'];
 
 /** Envoy's default of 1,024 would refuse requests that nginx, which has no such limit, serves. */
 const unlimited = 1_000_000;
@@ -22,7 +24,7 @@ export function translateCluster(
   return {
     name,
     ...discovery(name, transport),
-    ...protocolOptions(transport),
+    ...protocolOptions(transport, plan),
     ...(plan.balancing === undefined ? balancing(transport) : { load_balancing_policy: plan.balancing }),
     connect_timeout: `${plan.connectTimeoutSeconds ?? 5}s`,
     per_connection_buffer_limit_bytes: 32_768,
@@ -54,8 +56,8 @@ function discovery(name: string, { external }: Transport): Cluster {
   };
 }
 
-function protocolOptions({ protocol, external }: Transport): Cluster {
-  const http = isHttp2(protocol) ? http2 : http1;
+function protocolOptions({ protocol, external }: Transport, plan: ClusterPlan): Cluster {
+  const http = httpOptions(isHttp2(protocol) ? http2 : http1, plan);
   const isTls = protocol === 'http1-tls' || protocol === 'http2-tls';
   return {
     typed_extension_protocol_options: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': http },
@@ -69,15 +71,29 @@ function isHttp2(protocol: BackendProtocol): boolean {
   return protocol === 'http2' || protocol === 'http2-tls';
 }
 
-const http1: AnyMessage = any('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', {
+const http1: HttpOptions = {
   explicit_http_config: { http_protocol_options: {} },
   retry_policy: defaultRetryPolicy,
-});
+};
 
-const http2: AnyMessage = any('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', {
+const http2: HttpOptions = {
   explicit_http_config: { http2_protocol_options: {} },
   retry_policy: defaultRetryPolicy,
-});
+};
+
+function httpOptions(
+  options: HttpOptions,
+  { requestsPerConnection: requests, idleSeconds: idle }: ClusterPlan,
+): AnyMessage {
+  const common = {
+    ...(requests !== undefined && { max_requests_per_connection: requests }),
+    ...(idle !== undefined && { idle_timeout: `${idle}s` as const }),
+  };
+  return any('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', {
+    ...options,
+    ...(Object.keys(common).length > 0 && { common_http_protocol_options: common }),
+  });
+}
 
 /** Encrypted, but without a proof of who answers, since nothing in a Service says who may (as in ingress-nginx). */
 function tls(protocol: BackendProtocol, serverName: string | undefined): AnyMessage {

@@ -90,6 +90,7 @@ function implicitRoot(
   const routes = root === undefined ? [] : translateRoute(table, facts, root, headers);
   return routes.length === 1 &&
     routes[0]?.typed_per_filter_config === undefined &&
+    routes[0]?.metadata === undefined &&
     routes[0]?.direct_response?.status === 404
     ? []
     : routes;

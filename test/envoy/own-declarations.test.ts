@@ -29,9 +29,16 @@ const basicAuth = any('envoy.extensions.filters.http.basic_auth.v3.BasicAuth', {
 const localRateLimit = any('envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit', {
   stat_prefix: 'limit',
   token_bucket: { max_tokens: 10, tokens_per_fill: 10, fill_interval: '1s' },
-  rate_limits: [{ actions: [{ generic_key: { descriptor_value: 'own-descriptor' } }] }],
+  rate_limits: [
+    { actions: [{ generic_key: { descriptor_value: 'own-descriptor' } }], hits_addend: { format: '%REQ(own-cost)%' } },
+  ],
   max_dynamic_descriptors: 77,
   enable_retry_after_header: true,
+});
+
+const lua = any('envoy.extensions.filters.http.lua.v3.Lua', {
+  default_source_code: { inline_string: 'function envoy_on_request() end' },
+  shared_vm_id: 'own-machine',
 });
 
 const extAuthz = any('envoy.extensions.filters.http.ext_authz.v3.ExtAuthz', {
@@ -39,6 +46,9 @@ const extAuthz = any('envoy.extensions.filters.http.ext_authz.v3.ExtAuthz', {
 });
 
 const perRoute = {
+  'envoy.filters.http.lua': any('envoy.extensions.filters.http.lua.v3.LuaPerRoute', {
+    filter_context: { own: 'context' },
+  }),
   'envoy.filters.http.basic_auth': any('envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute', {
     users: { inline_string: 'user:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=' },
     realm: 'route realm',
@@ -82,6 +92,7 @@ function listener(sds: string): AnyMessage {
       filter('basic_auth', basicAuth),
       filter('ext_authz', extAuthz),
       filter('local_ratelimit', localRateLimit),
+      filter('lua', lua),
       filter('compressor', any('envoy.extensions.filters.http.compressor.v3.Compressor', { compressor_library: gzip })),
       filter('router', any('envoy.extensions.filters.http.router.v3.Router', {})),
     ],
@@ -241,6 +252,9 @@ const expected = {
   retry_policy: [{ num_retries: 7 }, { retry_on: 'own-reason' }],
   check_settings: [{ http_service: { server_uri: { uri: 'http://own-service' }, path_prefix: '/own-prefix' } }],
   rate_limits: [[{ actions: [{ generic_key: { descriptor_value: 'own-descriptor' } }] }]],
+  hits_addend: [{ format: '%REQ(own-cost)%' }],
+  shared_vm_id: ['own-machine'],
+  filter_context: [{ own: 'context' }],
   max_dynamic_descriptors: [77],
   enable_retry_after_header: [true],
   request_body_buffer_limit: ['4321'],

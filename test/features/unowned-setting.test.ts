@@ -26,7 +26,7 @@ describe('keys of the ConfigMap', () => {
   });
 
   it('are needless, or missed, each with its reason', () => {
-    expect(problems({ 'worker-processes': '4', 'enable-brotli': 'true', 'http-snippet': 'x' })).toMatchObject([
+    expect(problems({ 'worker-processes': '4', 'gzip-disable': 'msie6', 'http-snippet': 'x' })).toMatchObject([
       { reason: 'UnsupportedSetting', severity: 'warning', message: expect.stringContaining('compressed') },
       { reason: 'UnsupportedSetting', severity: 'warning' },
       { reason: 'NeedlessSetting', severity: 'info', message: expect.stringContaining('sizes') },
@@ -34,7 +34,7 @@ describe('keys of the ConfigMap', () => {
   });
 
   it('are not spoken of where they ask for what is so anyway', () => {
-    expect(problems({ 'enable-brotli': 'false', 'enable-ocsp': 'false', 'ssl-reject-handshake': '' })).toEqual([]);
+    expect(problems({ 'enable-modsecurity': 'false', 'enable-ocsp': 'false', 'ssl-reject-handshake': '' })).toEqual([]);
   });
 
   it('close all paths where they protect and are not supported', () => {
