@@ -7,6 +7,7 @@ import { appRoot } from './app-root.ts';
 import { backendProtocol } from './backend-protocol.ts';
 import { bodySize } from './body-size.ts';
 import { brotli } from './brotli.ts';
+import { blockedClients } from './blocked-clients.ts';
 import { connections } from './connections.ts';
 import { cors } from './cors.ts';
 import { customHeaders } from './custom-headers.ts';
@@ -36,6 +37,7 @@ export const features: readonly AnyFeature[] = [
   brotli,
   gzip,
   hsts,
+  blockedClients,
   bodySize,
   customHeaders,
   serverAlias,

@@ -38,7 +38,7 @@ describe('keys of the ConfigMap', () => {
   });
 
   it('close all paths where they protect and are not supported', () => {
-    const defaults = readDefaults({ ...defaultSettings, object, configMap: { 'block-user-agents': 'curl' } });
+    const defaults = readDefaults({ ...defaultSettings, object, configMap: { 'global-auth-url': 'http://a.test' } });
     expect(defaults).toMatchObject({ isClosed: true, problems: [{ reason: 'UnsupportedProtection' }] });
     const annotated = ingress('i', { annotations: { 'nginx.ingress.kubernetes.io/use-regex': 'true' } });
     expect(readPolicies(annotated, defaults).isClosed).toBe(true);

@@ -30,8 +30,6 @@ describeWithEnvoy('the settings of the ConfigMap', () => {
     expect(await s.outcome('a.test/')).toBe('503');
     await s.apply({}, configMap('settings', { 'whitelist-source-range': '192.0.2.0/24' }));
     expect(await s.outcome('a.test/')).toBe('403');
-    await s.apply({}, configMap('settings', { 'block-user-agents': 'x' }));
-    expect(await s.outcome('a.test/')).toBe('503');
     await s.apply({}, configMap('settings', {}));
     expect(await s.outcome('a.test/')).toBe('web /');
   });
