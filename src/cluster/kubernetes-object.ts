@@ -106,6 +106,8 @@ export interface Service {
   readonly metadata: Metadata;
   readonly spec: {
     readonly type: 'ClusterIP' | 'NodePort' | 'LoadBalancer' | 'ExternalName';
+    /** The address of the Service in the cluster; absent when it has none. */
+    readonly clusterIp?: string;
     /** Empty unless the type is ExternalName. */
     readonly externalName: string;
     readonly ports: readonly ServicePort[];

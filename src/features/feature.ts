@@ -75,6 +75,14 @@ export interface Feature<S extends Settings, P, D> {
   aliases?(policy: P, host: string): readonly string[];
   /** Writes into the routes of one path. Called in the order of the features. */
   route?(policy: P, plan: RoutePlan): void;
+  /** Whether the Ingress serves nothing by itself, but gives the same paths of another a second backend. */
+  isAttached?(policy: P): boolean;
+  /** The policy of a path that has been given one: `attached` is that of the Ingress that gave it, `own` that of the path's. */
+  attach?(attached: P, own: P | undefined): P;
+  /** Of an Ingress that gives others a second backend, the policy goes for that backend; all others do nothing there. */
+  readonly isOfBackend?: boolean;
+  /** Whether the policy checks who may pass: a backend without endpoints answers 503 before that. */
+  readonly isAccessCheck?: boolean;
   /** Whether the policy is one of the host: of its Ingresses the oldest that has it decides for all paths. */
   readonly isOfHost?: boolean;
   /** With `isOfHost`: routes before all paths of the host, which `plan.answer` gives. */

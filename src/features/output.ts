@@ -16,7 +16,11 @@ type EnvoyFilter = MessageTypes['envoy.extensions.filters.network.http_connectio
 export function planRoute(scheme: Scheme, host: HostFacts, route: Route): RoutePlan {
   const plan = new RoutePlan(scheme, host, route);
   const { byFeature } = route.policies;
-  for (const name of Object.keys(byFeature)) featureNamed(name)?.route?.(byFeature[name], plan);
+  for (const name of Object.keys(byFeature)) {
+    const feature = featureNamed(name);
+    if (route.isEmpty === true && feature?.isAccessCheck === true) plan.answer({ direct_response: { status: 503 } });
+    feature?.route?.(byFeature[name], plan);
+  }
   return plan;
 }
 

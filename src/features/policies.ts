@@ -142,6 +142,37 @@ export function backendVariant({ byFeature }: Policies): BackendVariant | undefi
   return { variant: createHash('sha256').update(JSON.stringify(policies)).digest('hex').slice(0, 12), policies };
 }
 
+/** Whether the Ingress serves nothing by itself, see `Feature.isAttached`. */
+export function isAttached({ byFeature }: Policies): boolean {
+  return Object.keys(byFeature).some((name) => featureNamed(name)?.isAttached?.(byFeature[name]) === true);
+}
+
+/** The policies of a path that the Ingress with the policies `attached` gives a second backend. */
+export function attachedPolicies(own: Policies, attached: Policies): Policies {
+  return combine(own, (feature) => {
+    const [first, second] = [own.byFeature[feature.name], attached.byFeature[feature.name]];
+    return second === undefined || feature.attach === undefined ? first : feature.attach(second, first);
+  });
+}
+
+/** The policies of that second backend: those of the path, but for what is a matter of the backend. */
+export function backendPolicies(own: Policies, attached: Policies): Policies {
+  return combine(own, ({ name, isOfBackend }) =>
+    isOfBackend === true ? attached.byFeature[name] : own.byFeature[name],
+  );
+}
+
+function combine(own: Policies, policyOf: (feature: AnyFeature) => unknown): Policies {
+  const chosen = features.map((feature) => [feature.name, policyOf(feature)] as const);
+  const isChanged = chosen.some(([name, policy]) => policy !== own.byFeature[name]);
+  return isChanged ? { byFeature: Object.fromEntries(chosen.filter(([, policy]) => policy !== undefined)) } : own;
+}
+
+/** Whether what the policies ask for depends on whether the backend has endpoints. */
+export function checksAccess({ byFeature }: Policies): boolean {
+  return Object.keys(byFeature).some((name) => featureNamed(name)?.isAccessCheck === true);
+}
+
 /** Whether a policy is one of the host, of whose Ingresses the oldest that has it decides. */
 export function isOfHost(name: string): boolean {
   return featureNamed(name)?.isOfHost === true;

@@ -4,11 +4,13 @@
  */
 import type { AnyFeature } from './feature.ts';
 import { appRoot } from './app-root.ts';
+import { affinity } from './affinity.ts';
 import { backendProtocol } from './backend-protocol.ts';
 import { bodySize } from './body-size.ts';
 import { brotli } from './brotli.ts';
 import { blockedClients } from './blocked-clients.ts';
 import { connections } from './connections.ts';
+import { canary } from './canary.ts';
 import { cors } from './cors.ts';
 import { customHeaders } from './custom-headers.ts';
 import { forwardedPrefix } from './forwarded-prefix.ts';
@@ -18,6 +20,8 @@ import { hsts } from './hsts.ts';
 import { limitConnections } from './limit-connections.ts';
 import { limitRate } from './limit-rate.ts';
 import { needless } from './needless.ts';
+import { loadBalance } from './load-balance.ts';
+import { nextUpstream } from './next-upstream.ts';
 import { proxyTimeouts } from './proxy-timeouts.ts';
 import { rateLimitExemption } from './rate-limit-exemption.ts';
 import { rateLimit } from './rate-limit.ts';
@@ -26,10 +30,14 @@ import { requestBuffering } from './request-buffering.ts';
 import { responseRewriting } from './response-rewriting.ts';
 import { rewrite } from './rewrite.ts';
 import { serverAlias } from './server-alias.ts';
+import { serviceUpstream } from './service-upstream.ts';
+import { sessionCookie } from './session-cookie.ts';
+import { sessionEndpoint } from './session-endpoint.ts';
 import { sourceRange } from './source-range.ts';
 import { tlsRedirect } from './tls-redirect.ts';
 import { upstreamConnections } from './upstream-connections.ts';
 import { upstreamHash } from './upstream-hash.ts';
+import { upstreamVhost } from './upstream-vhost.ts';
 
 export const features: readonly AnyFeature[] = [
   connections,
@@ -55,7 +63,15 @@ export const features: readonly AnyFeature[] = [
   forwardedPrefix,
   backendProtocol,
   proxyTimeouts,
+  nextUpstream,
+  upstreamVhost,
+  serviceUpstream,
+  loadBalance,
+  canary,
   upstreamHash,
+  affinity,
+  sessionEndpoint,
+  sessionCookie,
   upstreamConnections,
   responseRewriting,
   needless,

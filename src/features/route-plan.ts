@@ -24,9 +24,25 @@ export interface HostFacts {
 /** What an answer is: a redirect or a direct response, with headers of its own. */
 export type Answer = Pick<EnvoyRoute, 'redirect' | 'direct_response' | 'response_headers_to_add'>;
 
+/** Tells some requests of a path from the others. */
+export interface Condition {
+  readonly headers?: readonly HeaderMatcher[];
+  readonly cookies?: RouteMatch['cookies'];
+  /** How many of a million requests, drawn by chance. */
+  readonly share?: number;
+}
+
+/** What is done with the requests of a condition. */
+export interface Case {
+  readonly when: Condition;
+  readonly amend: () => void;
+}
+
+const million = 1_000_000;
+
 /** Requests of the path that go to the backend, or those of them that `when` tells apart. */
 interface Branch {
-  readonly when: readonly HeaderMatcher[];
+  readonly when: Condition;
   readonly route: Omit<EnvoyRoute, 'match' | 'route'>;
   readonly action: RouteAction;
 }
@@ -35,7 +51,7 @@ interface Branch {
 export const metadataNamespace = 'sluice';
 
 /** Shared by all paths that no feature changes. */
-const untouched: readonly Branch[] = [{ when: [], route: {}, action: {} }];
+const untouched: readonly Branch[] = [{ when: {}, route: {}, action: {} }];
 
 export class RoutePlan {
   readonly scheme: Scheme;
@@ -113,10 +129,22 @@ export class RoutePlan {
 
   /** Deals with the requests that `when` matches otherwise: `amend` sees a plan of them alone, which stands before the others. */
   fork(when: readonly HeaderMatcher[], amend: () => void): void {
-    const others = this.#branches;
-    this.#branches = others.map((branch) => ({ ...branch, when: [...branch.when, ...when] }));
-    amend();
-    this.#branches = [...this.#branches, ...others];
+    this.split([{ when: { headers: when }, amend }]);
+  }
+
+  /** The same for several conditions, of which the first that a request meets decides; one that asks for nothing is the last. */
+  split(cases: readonly Case[]): void {
+    const last = cases.findIndex(({ when }) => Object.keys(when).length === 0);
+    const reached = last === -1 ? cases : cases.slice(0, last + 1);
+    this.#branches = this.#branches.flatMap((branch) => [
+      ...reached.flatMap(({ when, amend }) => this.#alone({ ...branch, when: both(branch.when, when) }, amend)),
+      ...(last === -1 ? [branch] : []),
+    ]);
+  }
+
+  /** For what depends on earlier forks: `amend` sees a plan of each branch alone, and the name of its cluster. */
+  each(amend: (cluster: string | undefined) => void): void {
+    this.#branches = this.#branches.flatMap((branch) => this.#alone(branch, () => amend(branch.action.cluster)));
   }
 
   /** What is answered before requests go on. */
@@ -136,7 +164,7 @@ export class RoutePlan {
       return {
         ...base,
         ...route,
-        match: when.length === 0 ? match : mergeFields(match, { headers: when }),
+        match: narrowBy(match, when),
         ...(base.route && { route: mergeFields(base.route, action) }),
         ...(filters && { typed_per_filter_config: filters }),
       };
@@ -144,9 +172,33 @@ export class RoutePlan {
     return [...early, ...late];
   }
 
+  #alone(branch: Branch, amend: () => void): readonly Branch[] {
+    this.#branches = [branch];
+    amend();
+    return this.#branches;
+  }
+
   #update(change: (branch: Branch) => Branch): void {
     this.#branches = this.#branches.map(change);
   }
+}
+
+function narrowBy(match: RouteMatch, { headers, cookies, share }: Condition): RouteMatch {
+  if (headers === undefined && cookies === undefined && share === undefined) return match;
+  return mergeFields(match, {
+    ...(headers && { headers }),
+    ...(cookies && { cookies }),
+    ...(share !== undefined && {
+      runtime_fraction: { default_value: { numerator: share, denominator: 'MILLION' } },
+    }),
+  });
+}
+
+/** Envoy draws one number for a request, so that of two shares the second is one of the first. */
+function both(first: Condition, second: Condition): Condition {
+  const merged = mergeFields(first, second);
+  if (first.share === undefined || second.share === undefined) return merged;
+  return { ...merged, share: Math.round((first.share * second.share) / million) };
 }
 
 /** A path of its own takes the place of the one that the route has. */

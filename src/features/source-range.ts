@@ -18,6 +18,7 @@ const ranges = list(cidr);
 
 export const sourceRange = defineFeature({
   name,
+  isAccessCheck: true,
   settings: {
     allow: {
       annotation: 'allowlist-source-range',

@@ -1,11 +1,21 @@
 /** Sends what belongs together to the same endpoint, by a key that is made of the request. */
-import { any } from '../proto/message.ts';
 import type { MessageTypes } from '../proto/message.ts';
+import { affinity } from './affinity.ts';
+import { balanceByHash } from './cluster-plan.ts';
 import { defineFeature } from './feature.ts';
-import { invalid, valid } from './value.ts';
+import { boolean, integer, invalid, valid } from './value.ts';
 import type { Parse } from './value.ts';
 
 type HashPolicy = NonNullable<MessageTypes['envoy.config.route.v3.RouteAction']['hash_policy']>[number];
+
+interface Policy {
+  readonly by: readonly string[];
+  /** To how many endpoints requests of the same key go. */
+  readonly spread: number;
+}
+
+/** Each is a route of its own. */
+const mostEndpoints = 16;
 
 const variable = /\$(?:\{([a-z0-9_]+)\}|([a-z0-9_]+))/gi;
 
@@ -38,14 +48,45 @@ export const upstreamHash = defineFeature({
           'The variables are $request_uri, $uri, $host, $http_host, $remote_addr, $binary_remote_addr, $http_NAME, $cookie_NAME and $arg_NAME. It is for the Ingress that says it, and not for all that use its Services',
       },
     },
+    isSubset: {
+      annotation: 'upstream-hash-by-subset',
+      parse: boolean,
+      default: false,
+      documentation: {
+        value: '`true` or `false`',
+        nginx: 'Requests for which the text is the same go to several endpoints, by chance',
+        difference: 'Each text has endpoints of its own, and not one of a few fixed groups; two may be the same',
+      },
+    },
+    size: {
+      annotation: 'upstream-hash-by-subset-size',
+      parse: integer(1, 1_000_000),
+      default: 3,
+      documentation: {
+        value: 'whole number',
+        nginx: 'How many endpoints, with `upstream-hash-by-subset`',
+        difference: `At most ${mostEndpoints}`,
+      },
+    },
   },
 
-  policy({ by }) {
-    return by.length === 0 ? undefined : { by };
+  policy({ by, isSubset, size }): Policy | undefined {
+    return by.length === 0 ? undefined : { by, spread: isSubset ? Math.min(size, mostEndpoints) : 1 };
   },
 
-  route({ by }, plan) {
-    plan.action({ hash_policy: by.flatMap((name) => policyFor(name) ?? []) });
+  route({ by, spread }, plan) {
+    // A session is of more weight, as in ingress-nginx.
+    if (plan.policyOf(affinity) !== undefined) return;
+    const key = by.flatMap((name) => policyFor(name) ?? []);
+    const amend = (number: number) => () =>
+      plan.action({ hash_policy: number === 0 ? key : [...key, constant(number)] });
+    // Requests of the same key are dealt by chance to as many keys as there are to be endpoints.
+    plan.split(
+      Array.from({ length: spread }, (_, number) => ({
+        when: number === spread - 1 ? {} : { share: Math.round((1_000_000 * (number + 1)) / spread) },
+        amend: amend(number),
+      })),
+    );
   },
 
   /** The key stands in the routes: all backends that are hashed at all share a cluster. */
@@ -54,9 +95,7 @@ export const upstreamHash = defineFeature({
   },
 
   cluster(_data, plan) {
-    const config = any('envoy.extensions.load_balancing_policies.maglev.v3.Maglev', { table_size: 4093 });
-    const typed_extension_config = { name: 'envoy.load_balancing_policies.maglev', typed_config: config };
-    plan.balancing = { policies: [{ typed_extension_config }] };
+    plan.balancing = balanceByHash;
   },
 });
 
@@ -67,6 +106,12 @@ function policyFor(name: string): HashPolicy | undefined {
   if (kind === 'http') return { header: { header_name: rest.replaceAll('_', '-') } };
   if (kind === 'cookie') return { cookie: { name: rest } };
   return kind === 'arg' ? { query_parameter: { name: rest } } : undefined;
+}
+
+/** The same for every request. */
+function constant(number: number): HashPolicy {
+  const regex_rewrite = { pattern: { regex: '^.+$' }, substitution: String(number) };
+  return { header: { header_name: ':method', regex_rewrite } };
 }
 
 const address: HashPolicy = { connection_properties: { source_ip: true } };

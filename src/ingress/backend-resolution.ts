@@ -1,5 +1,6 @@
 /** What a backend stands for in the cluster: the port of its Service, and how requests get there. */
 import type { Service, ServicePort } from '../cluster/kubernetes-object.ts';
+import { planCluster } from '../features/output.ts';
 import { describePort } from '../model/backend.ts';
 import type { Backend, BackendProtocol, Transport } from '../model/backend.ts';
 import type { Origin } from '../model/host.ts';
@@ -13,6 +14,10 @@ export interface ResolvedBackend {
   /** Whether its Service has no other port. */
   readonly isOnlyPort: boolean;
   readonly transport: Transport;
+  /** What takes the place of the endpoints, when that is asked for. */
+  readonly address?: { readonly address: string; readonly port: number };
+  /** Goes into the names of the endpoints, where they have any: nobody outside of the cluster knows it. */
+  readonly salt?: string;
   /** Whether IPv6 addresses are before IPv4 addresses. */
   readonly prefersIPv6: boolean;
   /** Who uses the backend: what is wrong with it is said of them. */
@@ -67,7 +72,9 @@ export function resolveBackend(
     return unresolved('ServicePortNotFound', `has no port ${describePort(backend.port)}`, fix);
   }
   const isOnlyPort = service.spec.ports.length === 1;
-  const common = { backend, port, isOnlyPort, prefersIPv6: service.spec.ipFamily === 'IPv6', origins };
+  const asked = backend.policies && askedOf(backend.policies, service, port);
+  const prefersIPv6 = service.spec.ipFamily === 'IPv6';
+  const common = { backend, port, isOnlyPort, prefersIPv6, origins, ...asked };
   const transport: Transport = { protocol: protocolOf(port), prefer: preferenceOf(service) };
   if (isExternal) {
     const host = externalHost(service.spec.externalName);
@@ -89,6 +96,19 @@ export function resolveBackend(
   const message = `Service ${name} asks for endpoints on the client's own node; Envoys use those on other nodes as well`;
   const fix = 'use trafficDistribution, which is kept by zone, or remove internalTrafficPolicy';
   return { ...common, transport, problems: report('warning', 'TrafficPolicyNotKept', message, fix) };
+}
+
+/** What features want instead of the endpoints, or of them. */
+function askedOf(
+  policies: Readonly<Record<string, unknown>>,
+  { metadata, spec: { clusterIp } }: Service,
+  { port }: ServicePort,
+): Pick<ResolvedBackend, 'address' | 'salt'> {
+  const { usesServiceAddress, namesEndpoints } = planCluster(policies);
+  return {
+    ...(usesServiceAddress && clusterIp !== undefined && { address: { address: clusterIp, port } }),
+    ...(namesEndpoints && { salt: metadata.uid }),
+  };
 }
 
 function findPort(service: Service, { port }: Backend): ServicePort | undefined {

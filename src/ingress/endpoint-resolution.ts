@@ -1,4 +1,5 @@
 /** The endpoints behind a backend: those of all EndpointSlices of its Service that can be used now. */
+import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { EndpointSlice, ServicePort } from '../cluster/kubernetes-object.ts';
 import { backendName } from '../model/backend.ts';
@@ -30,16 +31,27 @@ export function resolveEndpoints(
   const name = backendName(backend);
   const isExternal = transport.external !== undefined;
   if (port === undefined || isExternal) return { name, isExternal, endpoints: [], problems: [] };
-  const named = slices.flatMap((slice) => addressesOf(slice, portOf(slice, port, resolved.isOnlyPort)));
+  const named =
+    resolved.address === undefined
+      ? slices.flatMap((slice) => addressesOf(slice, portOf(slice, port, resolved.isOnlyPort)))
+      : [{ ...resolved.address, isReady: true, target: '', zone: '', zoneHint: '' }];
   const isAllowed = ({ address }: Address): boolean => policy.allowLocalEndpoints || isForeignAddress(address);
   const found = named.filter(isAllowed);
   const refused = found.length === named.length ? [] : named.filter((each) => !isAllowed(each));
   const ready = found.filter((each) => each.isReady);
   const usable = distinct(ready.length > 0 ? ready : found);
   const zoned = transport.prefer === 'zone' ? withZones(usable) : usable.map((each) => ({ ...each, zone: '' }));
-  const endpoints = mergeFamilies(zoned, resolved.prefersIPv6);
+  const merged = mergeFamilies(zoned, resolved.prefersIPv6);
+  const endpoints =
+    resolved.salt === undefined ? merged : merged.map((each) => withName(each, resolved, resolved.salt));
   if (refused.length > 0) return { name, isExternal, endpoints, problems: refusal(resolved, refused) };
   return { name, isExternal, endpoints, problems: endpoints.length > 0 ? [] : absence(resolved) };
+}
+
+function withName(each: Endpoint, { backend: { namespace, service } }: ResolvedBackend, salt = ''): Endpoint {
+  const { address, port } = each;
+  const text = JSON.stringify([salt, namespace, service, address, port]);
+  return { ...each, name: createHash('sha256').update(text).digest('hex').slice(0, 32) };
 }
 
 function absence({ backend, origins }: ResolvedBackend): readonly Problem[] {

@@ -1,11 +1,14 @@
 /** One host out of all that the Ingresses say of it: the older Ingress wins, and the other is told. */
-import { isOfHost } from '../features/policies.ts';
+import { attachedPolicies, backendPolicies, backendVariant, isOfHost } from '../features/policies.ts';
+import { backendName } from '../model/backend.ts';
 import { comparePathMatches, isRoot } from '../model/host.ts';
 import type { Host, Origin, PathMatch, Route } from '../model/host.ts';
 import { describeObject, objectKey } from '../model/object-ref.ts';
 import type { Policies } from '../model/policy.ts';
 import { noPolicies } from '../model/policy.ts';
 import type { Problem, ProblemReason } from '../model/problem.ts';
+import { isFor } from './attachment-reading.ts';
+import type { Attachment } from './attachment-reading.ts';
 import { flagKind } from './flag-reading.ts';
 import type { CertificateClaim, HostReading, IngressReading } from './ingress-reading.ts';
 import { asRegex } from './path-match.ts';
@@ -37,31 +40,76 @@ export function mergeHost(name: string, readings: readonly IngressReading[]): Me
   const problems: Problem[] = [];
   const sorted = readings.toSorted(compareAge);
   const parts = sorted.flatMap((reading) => reading.hosts.get(name) ?? []);
-  const routes = mergeRoutes(
+  const merged = mergeRoutes(
     name,
     parts.flatMap((part) => part.routes),
     problems,
   );
-  const fallback = mergeFallbacks(
+  const lastResort = mergeFallbacks(
     parts.flatMap((part) => part.fallback ?? []),
     problems,
   );
+  const served = lastResort === undefined || merged.some(isRoot) ? merged : [...merged, lastResort];
+  const attached = parts.flatMap((part) => part.attached ?? []);
+  const routes = attached.length === 0 ? served : attachAll(name, served, attached, problems);
   const claims = parts.map((part) => part.certificates).filter((each) => each.length > 0);
   // The certificate for all hosts that have none is the operator's to choose, where there is a flag.
   const ranked = [...claims.filter((each) => each.some(isFlag)), ...claims.filter((each) => !each.some(isFlag))];
   const certificates = mergeClaims(name, ranked, problems);
-  const hasRoot = fallback !== undefined || routes.some(isRoot);
-  const root = hasRoot ? undefined : implicitRoot(parts);
+  const root = routes.some(isRoot) ? undefined : implicitRoot(parts);
   return {
     host: {
       name,
-      routes: fallback === undefined || routes.some(isRoot) ? routes : [...routes, fallback],
+      routes,
       certificates,
       hasTls: parts.some(({ hasTls }) => hasTls),
       policies: hostPolicies(name, sorted, problems),
       ...(root && { implicitRoot: root }),
     },
     problems,
+  };
+}
+
+/** Of several canaries of a path, the oldest gets requests; ingress-nginx takes the first as well. */
+function attachAll(
+  host: string,
+  routes: readonly Route[],
+  attached: readonly Attachment[],
+  problems: Problem[],
+): readonly Route[] {
+  const taken = new Map<Route, Attachment>();
+  for (const each of attached) {
+    const route = routes.find((candidate) => isFor(each, candidate));
+    const winner = route && taken.get(route);
+    if (route === undefined || route.action.kind === 'not found') {
+      const message = `the canary of path "${each.path}" of host "${host}" gets no requests, because no other Ingress serves this path`;
+      const fix = 'use the host, the path and the pathType of the Ingress that it is a canary of';
+      problems.push(conflict('CanaryWithoutMain', each.origin, message, fix));
+    } else if (winner !== undefined) {
+      const message = `path "${each.path}" of host "${host}" has a canary already, in ${describeOrigin(winner.origin)}`;
+      problems.push(conflict('CanaryConflict', each.origin, message, 'keep one canary for each path'));
+    } else taken.set(route, each);
+  }
+  return routes.map((route) => {
+    const canary = taken.get(route);
+    return canary === undefined ? route : attach(route, canary, problems);
+  });
+}
+
+/** What is closed stays so. */
+function attach(route: Route, { backend, policies, origin }: Attachment, problems: Problem[]): Route {
+  if (route.action.kind !== 'backend') return route;
+  const { variant: _variant, policies: _policies, ...main } = route.action.backend;
+  if (backendName(main) === backendName(backend)) {
+    const message = `the canary has the same Service and port as ${describeOrigin(route.origin)}`;
+    problems.push(conflict('CanaryConflict', origin, message, 'use the Service of the version that is tried'));
+    return route;
+  }
+  const variant = backendVariant(backendPolicies(route.policies, policies));
+  return {
+    ...route,
+    policies: attachedPolicies(route.policies, policies),
+    canary: { backend: { ...backend, ...variant }, origin },
   };
 }
 

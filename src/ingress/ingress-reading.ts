@@ -1,6 +1,6 @@
 /** What one Ingress asks for, host by host, read without a look at any other Ingress or at the Services it names. */
 import type { Ingress, IngressBackend, IngressTls } from '../cluster/kubernetes-object.ts';
-import { aliasesOf, backendVariant, usesRegex } from '../features/policies.ts';
+import { aliasesOf, backendVariant, isAttached, usesRegex } from '../features/policies.ts';
 import type { BackendVariant, PolicyReading } from '../features/policies.ts';
 import type { BackendPort } from '../model/backend.ts';
 import { anyHost } from '../model/host.ts';
@@ -9,6 +9,8 @@ import type { ObjectRef } from '../model/object-ref.ts';
 import { noPolicies } from '../model/policy.ts';
 import type { Policies } from '../model/policy.ts';
 import type { Problem, ProblemReason } from '../model/problem.ts';
+import { readAttachments } from './attachment-reading.ts';
+import type { Attachment } from './attachment-reading.ts';
 import { parseHostName } from './host-name.ts';
 import { parsePathMatch, parseRegexPath } from './path-match.ts';
 
@@ -25,6 +27,8 @@ export interface IngressReading {
 }
 
 export interface HostReading {
+  /** Second backends for paths of other Ingresses. */
+  readonly attached?: readonly Attachment[];
   /** In the order in which they are written. */
   readonly routes: readonly Route[];
   /** Serves what no path of any Ingress on this host matches. */
@@ -43,6 +47,7 @@ export interface CertificateClaim {
 
 /** Reads an Ingress that is ours, whose annotations have been read. */
 export function readIngress(ingress: Ingress, policies: PolicyReading): IngressReading {
+  if (isAttached(policies.policies)) return readAttachments(ingress, policies);
   const reader = new Reader(ingress, policies);
   reader.readRules();
   reader.readDefaultBackend();

@@ -29,6 +29,16 @@ export interface Route {
   readonly policies: Policies;
   /** The object and field that the route comes from. */
   readonly origin: Origin;
+  /** Takes some of the requests, as `policies` say. */
+  readonly canary?: Canary;
+  /** Set when the backend is known to have no endpoints, so that this can be answered before other checks. */
+  readonly isEmpty?: true;
+}
+
+/** A second backend for the requests of a route, from an Ingress of its own. */
+export interface Canary {
+  readonly backend: Backend;
+  readonly origin: Origin;
 }
 
 export interface Origin {

@@ -1,7 +1,13 @@
 /** Paths that are regular expressions: what of them Envoy's RE2 understands, and how they are anchored. */
 
-/** What makes an expression unusable, as the end of a sentence that starts with it; undefined for a good one. */
+/** What makes an expression of paths unusable, as the end of a sentence that starts with it; undefined for a good one. */
 export function pathRegexFault(text: string): string | undefined {
+  const fault = pathFaults.find(([pattern]) => pattern.test(text));
+  return fault === undefined ? regexFault(text) : fault[1];
+}
+
+/** The same of any expression. */
+export function regexFault(text: string): string | undefined {
   const fault = faults.find(([pattern]) => pattern.test(text));
   if (fault !== undefined) return fault[1];
   const repeats = [...text.matchAll(/\{(\d+)(?:,(\d*))?\}/g)].map(([, least, most]) => Number(most || least) || 1);
@@ -14,11 +20,16 @@ export function pathRegexFault(text: string): string | undefined {
   }
 }
 
-const faults: readonly (readonly [RegExp, string])[] = [
+const pathFaults: readonly (readonly [RegExp, string])[] = [
   [/^(?!\/)/, 'does not start with "/"'],
-  [/^[^]{1025}/, 'is longer than 1,024 characters'],
   // oxlint-disable-next-line no-control-regex -- control characters are what this is about
   [/[\u0000-\u0020\u007f]/, 'holds white space or a control character'],
+];
+
+const faults: readonly (readonly [RegExp, string])[] = [
+  [/^[^]{1025}/, 'is longer than 1,024 characters'],
+  // oxlint-disable-next-line no-control-regex -- control characters are what this is about
+  [/[\u0000-\u001f\u007f]/, 'holds a control character'],
   [/\(\?(?!:|P?<[a-zA-Z_])/, 'holds a group that looks ahead or behind, or sets options, which Envoy (RE2) cannot'],
   [/\\[0-9k]/, 'refers back to a group, which Envoy (RE2) cannot'],
   [/\\(?![dDwWsSbBtnrfvx])[a-zA-Z]|\\$/, 'holds an escape that Envoy (RE2) does not know'],

@@ -1,4 +1,5 @@
 /** The endpoints of a backend as an Envoy ClusterLoadAssignment, grouped by zone where zones matter. */
+import { endpointKey, subsetNamespace } from '../features/cluster-plan.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { MessageTypes } from '../proto/message.ts';
 
@@ -18,8 +19,9 @@ function translateZone(name: string, endpoints: readonly Endpoint[]): LocalityLb
   return { ...(name !== '' && { locality: { zone: name } }), lb_endpoints: own.map(translateEndpoint) };
 }
 
-function translateEndpoint({ address, port, alternative }: Endpoint): LbEndpoint {
+function translateEndpoint({ address, port, alternative, name }: Endpoint): LbEndpoint {
   return {
+    ...(name !== undefined && { metadata: { filter_metadata: { [subsetNamespace]: { [endpointKey]: name } } } }),
     endpoint: {
       address: { socket_address: { address, port_value: port } },
       ...(alternative !== undefined && {

@@ -71,19 +71,13 @@ function isHttp2(protocol: BackendProtocol): boolean {
   return protocol === 'http2' || protocol === 'http2-tls';
 }
 
-const http1: HttpOptions = {
-  explicit_http_config: { http_protocol_options: {} },
-  retry_policy: defaultRetryPolicy,
-};
+const http1: HttpOptions = { explicit_http_config: { http_protocol_options: {} } };
 
-const http2: HttpOptions = {
-  explicit_http_config: { http2_protocol_options: {} },
-  retry_policy: defaultRetryPolicy,
-};
+const http2: HttpOptions = { explicit_http_config: { http2_protocol_options: {} } };
 
 function httpOptions(
   options: HttpOptions,
-  { requestsPerConnection: requests, idleSeconds: idle }: ClusterPlan,
+  { requestsPerConnection: requests, idleSeconds: idle, leavesRetriesToRoutes }: ClusterPlan,
 ): AnyMessage {
   const common = {
     ...(requests !== undefined && { max_requests_per_connection: requests }),
@@ -91,6 +85,7 @@ function httpOptions(
   };
   return any('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', {
     ...options,
+    ...(!leavesRetriesToRoutes && { retry_policy: defaultRetryPolicy }),
     ...(Object.keys(common).length > 0 && { common_http_protocol_options: common }),
   });
 }

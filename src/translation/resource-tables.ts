@@ -20,6 +20,7 @@ import { translateSecret } from '../translate/secret.ts';
 import { translateVirtualHost, virtualHostName } from '../translate/virtual-host.ts';
 import { createResource } from '../xds/resource.ts';
 import type { Resource } from '../xds/resource.ts';
+import { availableHost } from '../ingress/host-availability.ts';
 import type { MergedHost } from '../ingress/host-merge.ts';
 import type { RoutingTables } from './routing-tables.ts';
 
@@ -165,7 +166,7 @@ function routeConfigurationTable(graph: Graph, { defaults }: RoutingTables, list
 
 function virtualHostTable(
   graph: Graph,
-  { hosts, unmatched }: RoutingTables,
+  { hosts, unmatched, populated }: RoutingTables,
   tls: TlsHosts,
   routes: RouteConfigurationName,
 ): ResourceTable {
@@ -177,10 +178,11 @@ function virtualHostTable(
       // An Envoy waits for the first virtual host of a table, so the catch-all is there even when it has no routes.
       if (name === knownHosts || (host.routes.length === 0 && name !== anyHost)) return undefined;
       if (routes === 'https' && !isReachableOverTls(host, look, tls)) return undefined;
+      const hasEndpoints = (backend: string): boolean => look(populated, backend) === true;
       const catchAll = name.startsWith('*.') ? look(hosts, anyHost)?.host : undefined;
-      const virtualHost = translateVirtualHost(routes, host, {
+      const virtualHost = translateVirtualHost(routes, availableHost(host, hasEndpoints), {
         unmatched: name === anyHost ? undefined : unmatched,
-        catchAll,
+        catchAll: catchAll && availableHost(catchAll, hasEndpoints),
         isCoveredByTls: routes === 'http' && isCoveredByTls(host, look, hosts),
       });
       return createResource(

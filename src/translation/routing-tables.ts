@@ -42,6 +42,8 @@ export interface RoutingTables {
   /** By backend name, like the endpoints. */
   readonly backends: Table<ResolvedBackend>;
   readonly endpoints: Table<ResolvedEndpoints>;
+  /** The backends that requests can be sent to; of a change of endpoints it tells only whether there are any. */
+  readonly populated: Table<true>;
   /** By Secret. */
   readonly certificates: Table<CheckedCertificate>;
   /** By Secret that somebody names; an undefined reading is that of a Secret which does not exist. */
@@ -89,13 +91,17 @@ export function routingTables(
     ),
   );
   const backends = backendTable(graph, objects, hosts, policy);
+  const endpoints = endpointTable(graph, objects, backends, policy);
   return {
     verdicts,
     defaults: featureDefaults,
     hosts,
     unmatched,
     backends,
-    endpoints: endpointTable(graph, objects, backends, policy),
+    endpoints,
+    populated: graph.derive('backends with endpoints', endpoints, (_name, each) =>
+      each.isExternal || each.endpoints.length > 0 ? true : undefined,
+    ),
     ...certificateTables(graph, objects, { hosts, readings }, history),
   };
 }
@@ -134,19 +140,21 @@ function backendTable(
   hosts: Table<MergedHost>,
   policy: BackendPolicy,
 ): Table<ResolvedBackend> {
-  const routesOfHost = graph.derive(
-    'routes of hosts by backend',
+  const usesOfHost = graph.derive(
+    'uses of backends by host',
     hosts,
-    (_name, { host }) => routesByBackend(host.routes),
+    (_name, { host }) => usesByBackend(host.routes),
     Object.is,
   );
-  const users = graph.group('hosts by backend', hosts, ({ host }) => host.routes.flatMap(backendNameOf));
+  const users = graph.group('hosts by backend', hosts, ({ host }) =>
+    host.routes.flatMap(usesOf).map(({ backend }) => backendName(backend)),
+  );
   return graph.derive('backends', users, (name, hostNames, look) => {
-    const own = hostNames.flatMap((host) => look(routesOfHost, host)?.get(name) ?? []);
-    const backend = own.flatMap(backendOf)[0];
+    const own = hostNames.flatMap((host) => look(usesOfHost, host)?.get(name) ?? []);
+    const backend = own[0]?.backend;
     if (backend === undefined) return undefined;
     const service = look(objects.Service, objectKey({ namespace: backend.namespace, name: backend.service }));
-    return resolveBackend(backend, service, distinct(own.map((route) => route.origin)), policy);
+    return resolveBackend(backend, service, distinct(own.map(({ origin }) => origin)), policy);
   });
 }
 
@@ -216,24 +224,26 @@ function claimsBySecret({ hosts }: IngressReading): ReadonlyMap<string, readonly
   return bySecret.size === 0 ? undefined : bySecret;
 }
 
-function routesByBackend(routes: readonly Route[]): ReadonlyMap<string, readonly Route[]> {
-  const byName = new Map<string, Route[]>();
-  for (const route of routes) {
-    for (const name of backendNameOf(route)) {
-      const others = byName.get(name);
-      if (others === undefined) byName.set(name, [route]);
-      else others.push(route);
-    }
+/** A backend that a route sends requests to, and where it is named. */
+interface BackendUse {
+  readonly backend: Backend;
+  readonly origin: Origin;
+}
+
+function usesByBackend(routes: readonly Route[]): ReadonlyMap<string, readonly BackendUse[]> {
+  const byName = new Map<string, BackendUse[]>();
+  for (const use of routes.flatMap(usesOf)) {
+    const name = backendName(use.backend);
+    const others = byName.get(name);
+    if (others === undefined) byName.set(name, [use]);
+    else others.push(use);
   }
   return byName;
 }
 
-function backendOf({ action }: Route): readonly Backend[] {
-  return action.kind === 'backend' ? [action.backend] : [];
-}
-
-function backendNameOf(route: Route): readonly string[] {
-  return backendOf(route).map(backendName);
+function usesOf({ action, origin, canary }: Route): readonly BackendUse[] {
+  const main = action.kind === 'backend' ? [{ backend: action.backend, origin }] : [];
+  return canary === undefined ? main : [...main, canary];
 }
 
 /** Several hosts may have taken the same field of the same object. */

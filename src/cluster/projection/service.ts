@@ -15,9 +15,11 @@ export function readServiceSpec(root: FieldReader, { annotations }: Metadata): S
   if (spec === undefined) return { type: 'ClusterIP', externalName: '', ports: [] };
   const type = spec.oneOf('type', serviceTypes, 'ClusterIP');
   const ports = spec.children('ports');
+  const clusterIp = spec.text('clusterIP');
   const trafficDistribution = spec.text('trafficDistribution') || topologyMode(annotations);
   return {
     type,
+    ...(clusterIp !== '' && clusterIp !== 'None' && type !== 'ExternalName' && { clusterIp }),
     externalName: type === 'ExternalName' ? spec.requiredText('externalName') : '',
     ports: ports.map((port) => ({
       ...readServicePort(port, ports.length > 1),

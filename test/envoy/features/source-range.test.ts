@@ -1,4 +1,5 @@
 import { expect, it } from '@jest/globals';
+import { endpointSlice, service } from '../../support/objects.ts';
 import { describeWithEnvoy } from '../../support/tools.ts';
 import { scene } from './scene.ts';
 
@@ -22,6 +23,28 @@ describeWithEnvoy('allow and deny lists', () => {
     expect(await stage.outcome('denied.test/')).toBe('403');
     expect(await stage.outcome('both.test/')).toBe('403');
     expect(await stage.outcome('single.test/')).toBe('web /');
+  });
+
+  it('come after 503 for a Service without endpoints, and after redirects', async () => {
+    const annotations = { 'denylist-source-range': '127.0.0.1' };
+    const slice = endpointSlice('scaled-1', 'scaled', { http: stage.backend('web').port }, ['127.0.0.1']);
+    await stage.apply(
+      {
+        empty: { hosts: { 'empty.test': { '/': 'scaled:80' } }, annotations },
+        moved: {
+          hosts: { 'moved.test': { '/': 'scaled:80' } },
+          annotations: { ...annotations, 'permanent-redirect': 'https://elsewhere.test/' },
+        },
+      },
+      service('scaled', { http: 80 }),
+    );
+    expect(await stage.outcome('empty.test/')).toBe('503');
+    expect(await stage.outcome('moved.test/')).toBe('301 https://elsewhere.test/');
+    await stage.apply({}, slice);
+    expect(await stage.outcome('empty.test/')).toBe('403');
+    await stage.apply({}, { ...slice, endpoints: [] });
+    expect(await stage.outcome('empty.test/')).toBe('503');
+    await stage.apply({}, slice);
   });
 
   it('go for what no path of the host matches, too', async () => {
