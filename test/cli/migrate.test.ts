@@ -53,7 +53,7 @@ describe('sluice migrate', () => {
     const objects = [
       annotated('ours', {}, 'edge'),
       annotated('others', {}),
-      rawConfigMap('settings', { 'use-gzip': 'true' }, 'edge'),
+      rawConfigMap('settings', { 'http-snippet': 'gzip on;' }, 'edge'),
     ];
     const dir = await write('all.yaml', ...objects, controller);
     const { code, stdout } = await runSluice(['migrate', '--dir', dir, '--output', 'json']);
@@ -62,7 +62,7 @@ describe('sluice migrate', () => {
       summary: { verdict: 'refused' },
       ingresses: [{ ingress: 'default/ours', verdict: 'same' }],
       others: [{ ingress: 'default/others' }],
-      configMap: { object: 'edge/settings', keys: [{ name: 'use-gzip', verdict: 'refused' }] },
+      configMap: { object: 'edge/settings', keys: [{ name: 'http-snippet', verdict: 'refused' }] },
       flags: [{ flag: 'configmap', outcome: 'same' }, { flag: 'ingress-class' }],
     });
     const apart = await write('objects.yaml', ...objects);

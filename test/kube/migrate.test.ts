@@ -29,14 +29,14 @@ describeWithKubernetes('sluice migrate, in a cluster', () => {
         metadata: { ...ingress.metadata, annotations },
         spec: { ...Object(ingress['spec']), ingressClassName: 'nginx' },
       },
-      rawConfigMap('settings', { 'use-gzip': 'true' }),
+      rawConfigMap('settings', { 'http-snippet': 'gzip on;' }),
     );
     const flags = ['--kubeconfig', cluster.kubeconfig, '--configmap', 'default/settings', '--output', 'json'];
     const { code, stdout, stderr } = await runSluice(['migrate', ...flags]);
     expect([code, stderr]).toEqual([1, '']);
     expect(JSON.parse(stdout)).toMatchObject({
       ingresses: [{ ingress: 'default/web', verdict: 'same', annotations: [{ name: 'app-root', value: '/x' }] }],
-      configMap: { keys: [{ name: 'use-gzip', verdict: 'refused' }] },
+      configMap: { keys: [{ name: 'http-snippet', verdict: 'refused' }] },
     });
   }, 60_000);
 

@@ -12,7 +12,11 @@ const prefix = 'nginx.ingress.kubernetes.io';
 function report(...objects: readonly KubernetesObject[]): MigrationReport {
   const named = { namespace: 'default', name: 'settings' };
   const translation = new Translation({ ...translationOptions, configMap: named });
-  const settings = configMap('settings', { 'use-gzip': 'true', 'worker-processes': '4', 'ssl-redirect': 'false' });
+  const settings = configMap('settings', {
+    'http-snippet': 'gzip on;',
+    'worker-processes': '4',
+    'ssl-redirect': 'false',
+  });
   translation.update([ingressClass(), settings, ...objects].map(applied));
   translation.commit();
   return migrationReport({
@@ -68,8 +72,8 @@ describe('the report of a migration', () => {
 
   it('says the same of the keys of the ConfigMap', () => {
     expect(report().configMap?.keys.map(({ name, verdict }) => `${name} ${verdict}`)).toEqual([
+      'http-snippet refused',
       expect.stringMatching(/^ssl-redirect (same|different)$/),
-      'use-gzip refused',
       'worker-processes same',
     ]);
   });
