@@ -2,6 +2,8 @@
 import type { BackendProtocol } from '../model/backend.ts';
 import type { MessageTypes } from '../proto/message.ts';
 
+type UpstreamFilter = MessageTypes['envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter'];
+
 /** A plain record that the features fill in. What is left undefined is as the Service says, or the default. */
 export interface ClusterPlan {
   protocol: BackendProtocol | undefined;
@@ -11,6 +13,8 @@ export interface ClusterPlan {
   /** How long a connection may be idle. */
   idleSeconds: number | undefined;
   balancing: MessageTypes['envoy.config.cluster.v3.LoadBalancingPolicy'] | undefined;
+  /** Through which requests go on their way to an endpoint. */
+  filters: readonly UpstreamFilter[];
 }
 
 export function emptyClusterPlan(): ClusterPlan {
@@ -20,5 +24,6 @@ export function emptyClusterPlan(): ClusterPlan {
     requestsPerConnection: undefined,
     idleSeconds: undefined,
     balancing: undefined,
+    filters: [],
   };
 }

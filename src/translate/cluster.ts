@@ -83,7 +83,7 @@ const http2: HttpOptions = {
 
 function httpOptions(
   options: HttpOptions,
-  { requestsPerConnection: requests, idleSeconds: idle }: ClusterPlan,
+  { requestsPerConnection: requests, idleSeconds: idle, filters }: ClusterPlan,
 ): AnyMessage {
   const common = {
     ...(requests !== undefined && { max_requests_per_connection: requests }),
@@ -92,8 +92,15 @@ function httpOptions(
   return any('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', {
     ...options,
     ...(Object.keys(common).length > 0 && { common_http_protocol_options: common }),
+    ...(filters.length > 0 && { http_filters: [...filters, codec] }),
   });
 }
+
+/** The last filter of every chain that is not empty. */
+const codec = {
+  name: 'envoy.filters.http.upstream_codec',
+  typed_config: any('envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec', {}),
+};
 
 /** Encrypted, but without a proof of who answers, since nothing in a Service says who may (as in ingress-nginx). */
 function tls(protocol: BackendProtocol, serverName: string | undefined): AnyMessage {

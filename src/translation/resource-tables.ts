@@ -1,6 +1,7 @@
 /** The second half of the translation: tables from the routing model to encoded Envoy resources. */
 import type { Graph, Look, Table } from '../cluster/table.ts';
 import { planConnections } from '../features/output.ts';
+import { backendName } from '../model/backend.ts';
 import { anyHost, knownHosts, wildcardOf } from '../model/host.ts';
 import type { Host } from '../model/host.ts';
 import { noPolicies } from '../model/policy.ts';
@@ -165,7 +166,7 @@ function routeConfigurationTable(graph: Graph, { defaults }: RoutingTables, list
 
 function virtualHostTable(
   graph: Graph,
-  { hosts, unmatched }: RoutingTables,
+  { hosts, unmatched, endpoints }: RoutingTables,
   tls: TlsHosts,
   routes: RouteConfigurationName,
 ): ResourceTable {
@@ -181,6 +182,11 @@ function virtualHostTable(
       const virtualHost = translateVirtualHost(routes, host, {
         unmatched: name === anyHost ? undefined : unmatched,
         catchAll,
+        defaultBackend: unmatched?.action.kind === 'backend' ? unmatched.action.backend : undefined,
+        hasEndpoints: (backend) => {
+          const found = look(endpoints, backendName(backend));
+          return found !== undefined && (found.isExternal || found.endpoints.length > 0);
+        },
         isCoveredByTls: routes === 'http' && isCoveredByTls(host, look, hosts),
       });
       return createResource(

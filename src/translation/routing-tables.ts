@@ -23,7 +23,7 @@ import type { IngressReading } from '../ingress/ingress-reading.ts';
 import { backendName } from '../model/backend.ts';
 import type { Backend } from '../model/backend.ts';
 import type { Certificate } from '../model/certificate.ts';
-import { knownHosts } from '../model/host.ts';
+import { anyHost, knownHosts } from '../model/host.ts';
 import type { Origin, Route } from '../model/host.ts';
 import { objectKey } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
@@ -81,7 +81,7 @@ export function routingTables(
   const unmatched = flagReading(defaults).hosts.get(knownHosts)?.fallback;
   const readings = graph.union('readings', fromIngresses, fromFlags);
   const readingsOfHost = graph.group('readings by host', readings, ({ hosts, aliases }) =>
-    aliases.size === 0 ? hosts.keys() : [...hosts.keys(), ...aliases.keys()],
+    aliases.size === 0 ? hosts.keys() : [...hosts.keys(), ...[...aliases.keys()].map(placeOfAlias)],
   );
   const hosts = graph.derive('hosts', readingsOfHost, (name, keys, look) =>
     hostOf(name, (each) =>
@@ -98,6 +98,11 @@ export function routingTables(
     endpoints: endpointTable(graph, objects, backends, policy),
     ...certificateTables(graph, objects, { hosts, readings }, history),
   };
+}
+
+/** The catch-all host looks after aliases that are expressions. */
+function placeOfAlias(alias: string): string {
+  return alias.startsWith('~') ? anyHost : alias;
 }
 
 function verdictTable(
@@ -143,7 +148,7 @@ function backendTable(
   const users = graph.group('hosts by backend', hosts, ({ host }) => host.routes.flatMap(backendNameOf));
   return graph.derive('backends', users, (name, hostNames, look) => {
     const own = hostNames.flatMap((host) => look(routesOfHost, host)?.get(name) ?? []);
-    const backend = own.flatMap(backendOf)[0];
+    const backend = own.flatMap(backendsOf).find((each) => backendName(each) === name);
     if (backend === undefined) return undefined;
     const service = look(objects.Service, objectKey({ namespace: backend.namespace, name: backend.service }));
     return resolveBackend(backend, service, distinct(own.map((route) => route.origin)), policy);
@@ -228,12 +233,16 @@ function routesByBackend(routes: readonly Route[]): ReadonlyMap<string, readonly
   return byName;
 }
 
-function backendOf({ action }: Route): readonly Backend[] {
-  return action.kind === 'backend' ? [action.backend] : [];
+function backendsOf({ action, spare, upstreams = [] }: Route): readonly Backend[] {
+  return [
+    ...(action.kind === 'backend' ? [action.backend] : []),
+    ...(spare === undefined ? [] : [spare]),
+    ...upstreams,
+  ];
 }
 
 function backendNameOf(route: Route): readonly string[] {
-  return backendOf(route).map(backendName);
+  return [...new Set(backendsOf(route).map(backendName))];
 }
 
 /** Several hosts may have taken the same field of the same object. */
