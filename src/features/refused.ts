@@ -104,12 +104,6 @@ export const refusedSettings = defineFeature({
       default: '',
       documentation: { value: 'text', default: 'unset', nginx: 'Names the span', difference: tracing },
     },
-    log: {
-      annotation: 'enable-access-log',
-      parse: boolean,
-      default: true,
-      documentation: { value: flag, nginx: 'Logs requests', difference: 'No effect: Sluice has no access log' },
-    },
     fastCgiIndex: {
       annotation: 'fastcgi-index',
       parse: fastCgiValue,

@@ -94,7 +94,10 @@ describe('the policies of an Ingress', () => {
       isClosed: false,
       problems: ['server-snippet] error InvalidAnnotation'],
     });
-    expect(read({ 'server-snippet': 'location /x { deny all; }' }).isClosed).toBe(true);
+    // The snippet of a server closes all paths of its host by a policy of the host.
+    expect(read({ 'server-snippet': 'location /x { deny all; }' })).toMatchObject({
+      problems: ['server-snippet] error InvalidProtection'],
+    });
   });
 
   it('report names that nobody knows, with the name that was probably meant', () => {

@@ -22,7 +22,6 @@ describeWithEnvoy('what Sluice does not do', () => {
         'enable-opentelemetry': 'true',
         'opentelemetry-trust-incoming-span': 'false',
         'opentelemetry-operation-name': 'name',
-        'enable-access-log': 'false',
         'fastcgi-index': 'index.php',
         'fastcgi-params-configmap': 'default/params',
       }),
