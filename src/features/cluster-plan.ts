@@ -4,6 +4,7 @@ import { any } from '../proto/message.ts';
 import type { MessageTypes } from '../proto/message.ts';
 
 type Balancing = MessageTypes['envoy.config.cluster.v3.LoadBalancingPolicy'];
+type UpstreamFilter = MessageTypes['envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter'];
 
 /** A plain record that the features fill in. What is left undefined is as the Service says, or the default. */
 export interface ClusterPlan {
@@ -20,6 +21,8 @@ export interface ClusterPlan {
   namesEndpoints: boolean;
   /** Whether all routes to the cluster say by themselves what is tried again: what a cluster says is before it. */
   leavesRetriesToRoutes: boolean;
+  /** Through which requests go on their way to an endpoint. */
+  filters: readonly UpstreamFilter[];
 }
 
 export function emptyClusterPlan(): ClusterPlan {
@@ -32,6 +35,7 @@ export function emptyClusterPlan(): ClusterPlan {
     usesServiceAddress: false,
     namesEndpoints: false,
     leavesRetriesToRoutes: false,
+    filters: [],
   };
 }
 

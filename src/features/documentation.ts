@@ -5,9 +5,9 @@ import { features } from './registry.ts';
 
 /** The whole document, as Markdown. */
 export function annotationDocument(): string {
-  const settings = features.flatMap((feature) =>
-    Object.values(feature.settings).map((setting) => ({ feature, setting })),
-  );
+  const settings = features
+    .flatMap((feature) => Object.values(feature.settings).map((setting) => ({ feature, setting })))
+    .filter(({ setting }, index, all) => all.findIndex((each) => each.setting === setting) === index);
   const owned = new Set(settings.flatMap(({ setting }) => namesOf(setting)));
   const missing = ingressNginxAnnotations.filter((name) => !owned.has(name)).toSorted();
   const done = ingressNginxAnnotations.length - missing.length;

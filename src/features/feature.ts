@@ -2,7 +2,8 @@
  * What a feature is: a file that owns settings (annotations and the ConfigMap keys behind them), says what they mean, and
  * writes that into Envoy's messages. Shared code never asks which feature it has; src/features/registry.ts lists them.
  */
-import type { AnyMessage } from '../proto/message.ts';
+import type { Backend } from '../model/backend.ts';
+import type { AnyMessage, MessageTypes } from '../proto/message.ts';
 import type { ConnectionPlan } from './connection-plan.ts';
 import type { ClusterPlan } from './cluster-plan.ts';
 import type { ObjectLookup } from './object-lookup.ts';
@@ -22,6 +23,8 @@ export interface Setting<T> {
   readonly configMap?: string;
   readonly parse: Parse<T>;
   readonly default: T;
+  /** Whether the value may have several lines. */
+  readonly hasLines?: true;
   /**
    * What a bad value costs. `default`: it counts as not written. `no policy`: the feature does nothing. `closed`, of what
    * protects paths: they answer 503, since without it they would be open.
@@ -50,7 +53,10 @@ export type ValuesOf<S extends Settings> = {
 };
 
 /** Tells what is wrong with values that are good each by itself. */
-export type Report<K> = (setting: K, message: string, fix: string) => void;
+export type Report<K> = (setting: K, message: string, fix: string, cost?: Cost) => void;
+
+/** `host closed`: a policy of the host sees to it that all its paths answer 503. */
+export type Cost = NonNullable<Setting<unknown>['onInvalid']> | 'host closed';
 
 /** An HTTP filter of both listeners. */
 export interface HttpFilter {
@@ -58,6 +64,12 @@ export interface HttpFilter {
   readonly config: AnyMessage;
   readonly isOn?: boolean;
 }
+
+/** Fields of the listeners' connection managers; messages in them are merged with what is there. */
+export type ConnectionManager = Pick<
+  MessageTypes['envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'],
+  'common_http_protocol_options'
+>;
 
 /** S are the settings, P what is asked for, D the part of it that makes a cluster of its own. */
 export interface Feature<S extends Settings, P, D> {
@@ -73,6 +85,10 @@ export interface Feature<S extends Settings, P, D> {
   usesRegex?(policy: P, path: string): boolean;
   /** Names under which a host of the Ingress is there as well, as far as no Ingress has a rule for them; `HostFacts.aliasOf`. */
   aliases?(policy: P, host: string): readonly string[];
+  /** What the routes of a host talk to beside their backends: each gets a cluster, which `cluster` may change. */
+  upstreams?(policy: P, host: string): readonly Backend[];
+  /** Name of a Service of the same namespace that serves when the one of a path has no endpoints. */
+  spareService?(policy: P): string | undefined;
   /** Writes into the routes of one path. Called in the order of the features. */
   route?(policy: P, plan: RoutePlan): void;
   /** Whether the Ingress serves nothing by itself, but gives the same paths of another a second backend. */
@@ -87,6 +103,8 @@ export interface Feature<S extends Settings, P, D> {
   readonly isOfHost?: boolean;
   /** With `isOfHost`: routes before all paths of the host, which `plan.answer` gives. */
   hostRoute?(policy: P, plan: RoutePlan, host: HostFacts): void;
+  /** With `isOfHost`: writes into the routes of each path of the host, after their own policies. */
+  hostPath?(policy: P, plan: RoutePlan): void;
   /** The part of the policy that the backends need a cluster of their own for: equal data share one. */
   backend?(policy: P): D | undefined;
   cluster?(data: D, plan: ClusterPlan): void;
@@ -94,6 +112,8 @@ export interface Feature<S extends Settings, P, D> {
   connections?(policy: P, plan: ConnectionPlan): void;
   /** There from the start, since one that came later would change the listener. `policy` is that of the ConfigMap. */
   filter?(policy: P | undefined, scheme: Scheme): HttpFilter | undefined;
+  /** What the ConfigMap asks of all requests before a route is known. A change of it costs the connections. */
+  connectionManager?(policy: P): ConnectionManager;
 }
 
 export type AnyFeature = Feature<Settings, unknown, unknown>;

@@ -157,9 +157,4 @@ export const protectiveAnnotations: ReadonlyMap<string, RegExp> = new Map([
   ['limit-rpm', /[1-9]/],
   ['limit-connections', /[1-9]/],
   ['proxy-ssl-verify', /^on$/i],
-  [
-    'configuration-snippet',
-    /\b(allow|auth_\w+|deny|internal|limit_\w+|satisfy|secure_link|return\s+[45]\d\d)\b|_by_lua/,
-  ],
-  ['server-snippet', /\b(allow|auth_\w+|deny|internal|limit_\w+|satisfy|secure_link|return\s+[45]\d\d)\b|_by_lua/],
 ]);

@@ -1,12 +1,13 @@
 /** Reads what the annotations of an Ingress, the ConfigMap and the defaults ask for, by the list of features. */
 import { createHash } from 'node:crypto';
 import type { Ingress } from '../cluster/kubernetes-object.ts';
+import type { Backend } from '../model/backend.ts';
 import type { ObjectRef } from '../model/object-ref.ts';
 import type { Policies } from '../model/policy.ts';
 import type { Problem, ProblemReason } from '../model/problem.ts';
 import { unownedProblem } from './annotation-name.ts';
 import { unownedKeyProblem } from './unowned-setting.ts';
-import type { AnyFeature, Setting } from './feature.ts';
+import type { AnyFeature, Cost, Setting } from './feature.ts';
 import { noObjects } from './object-lookup.ts';
 import type { ObjectLookup } from './object-lookup.ts';
 import { featureNamed, features } from './registry.ts';
@@ -34,6 +35,8 @@ export interface PolicyReading {
   readonly policies: Policies;
   /** Whether something that protects the paths cannot be kept: they answer 503. */
   readonly isClosed: boolean;
+  /** Whether the Ingress has annotations of ours, and so is written for ingress-nginx. */
+  readonly isAnnotated?: true;
   readonly problems: readonly Problem[];
 }
 
@@ -112,7 +115,7 @@ export function readPolicies(
     (readKeys(defaults.settings).some(({ isClosed }) => isClosed) ||
       untouched.some((feature) => readFeature(feature, new Lookup(defaults.settings, undefined, own)).isClosed));
   const all = gather([...readings, ...unowned]);
-  return { ...all, isClosed: all.isClosed || isClosedByDefault };
+  return { ...all, isClosed: all.isClosed || isClosedByDefault, isAnnotated: true };
 }
 
 /** Whether a path of the Ingress is a regular expression. */
@@ -123,6 +126,20 @@ export function usesRegex({ byFeature }: Policies, path: string): boolean {
 /** Other names of a host, see `Feature.aliases`. */
 export function aliasesOf({ byFeature }: Policies, host: string): readonly string[] {
   return Object.keys(byFeature).flatMap((name) => featureNamed(name)?.aliases?.(byFeature[name], host) ?? []);
+}
+
+/** What the routes of a host talk to beside their backends, each once. */
+export function upstreamsOf({ byFeature }: Policies, host: string): readonly Backend[] {
+  return Object.keys(byFeature).flatMap((name) => featureNamed(name)?.upstreams?.(byFeature[name], host) ?? []);
+}
+
+/** Name of the Service that takes the place of one without endpoints, see `Feature.spareService`. */
+export function spareService({ byFeature }: Policies): string | undefined {
+  for (const name of Object.keys(byFeature)) {
+    const service = featureNamed(name)?.spareService?.(byFeature[name]);
+    if (service !== undefined) return service;
+  }
+  return undefined;
 }
 
 /** What sets the cluster of a backend apart: equal policies give the same, on every replica. */
@@ -246,17 +263,25 @@ function readFeature(feature: AnyFeature, lookup: Lookup): FeatureReading {
   const problems: Problem[] = [];
   let isClosed = false;
   let isDropped = false;
-  const fault = (setting: Setting<unknown>, place: Written, isOwn: boolean, message: string, fix: string): void => {
-    const { onInvalid = 'default' } = setting;
-    isClosed ||= onInvalid === 'closed';
-    isDropped ||= onInvalid === 'no policy';
-    const costs = outcomes[onInvalid];
+  const fault = (
+    { onInvalid = 'default' }: Setting<unknown>,
+    place: Written,
+    isOwn: boolean,
+    message: string,
+    fix: string,
+    cost: Cost = onInvalid,
+  ): void => {
+    isClosed ||= cost === 'closed';
+    isDropped ||= cost === 'no policy';
+    const costs = outcomes[cost];
     if (isOwn) problems.push(problemOf(place, costs.reason, `${message}; ${costs.text}`, fix));
   };
   for (const [key, setting] of Object.entries(feature.settings)) {
     values[key] = setting.default;
     for (const place of lookup.places(setting)) {
-      const parsed = hasControlCharacter(place.text)
+      const parsed = hasControlCharacter(
+        setting.hasLines === true ? place.text.replaceAll(/[\n\r\t]/g, ' ') : place.text,
+      )
         ? ({
             kind: 'invalid',
             why: 'holds a line break or another control character',
@@ -270,10 +295,10 @@ function readFeature(feature: AnyFeature, lookup: Lookup): FeatureReading {
       fault(setting, place, place.isOwn, `${show(place.text)} ${parsed.why}`, parsed.fix);
     }
   }
-  const report = (key: string, message: string, fix: string): void => {
+  const report = (key: string, message: string, fix: string, cost?: Cost): void => {
     const setting = feature.settings[key];
     const place = setting && [...lookup.places(setting)][0];
-    if (setting !== undefined && place !== undefined) fault(setting, place, place.isOwn, message, fix);
+    if (setting !== undefined && place !== undefined) fault(setting, place, place.isOwn, message, fix, cost);
   };
   const policy = feature.policy(values, report, lookup.objects);
   return { name: feature.name, policy: isDropped || isClosed ? undefined : policy, isClosed, problems };
@@ -283,6 +308,10 @@ const outcomes = {
   default: { reason: 'InvalidAnnotation', text: 'it is left out' },
   'no policy': { reason: 'InvalidAnnotation', text: 'the whole policy is left out' },
   closed: { reason: 'InvalidProtection', text: 'so that nothing is open that should not be, its paths answer 503' },
+  'host closed': {
+    reason: 'InvalidProtection',
+    text: 'so that nothing is open that should not be, all paths of its hosts answer 503',
+  },
 } as const;
 
 function readUnowned(name: string, value: string, lookup: Lookup): FeatureReading {

@@ -9,32 +9,42 @@ import { backendProtocol } from './backend-protocol.ts';
 import { bodySize } from './body-size.ts';
 import { brotli } from './brotli.ts';
 import { blockedClients } from './blocked-clients.ts';
+import { configurationSnippet } from './configuration-snippet.ts';
 import { connections } from './connections.ts';
 import { canary } from './canary.ts';
 import { cors } from './cors.ts';
+import { customErrors } from './custom-errors.ts';
 import { customHeaders } from './custom-headers.ts';
 import { forwardedPrefix } from './forwarded-prefix.ts';
+import { fromToWwwRedirect } from './from-to-www-redirect.ts';
 import { gzip } from './gzip.ts';
 import { headersForAll } from './headers-for-all.ts';
 import { hsts } from './hsts.ts';
 import { limitConnections } from './limit-connections.ts';
 import { limitRate } from './limit-rate.ts';
+import { mirror } from './mirror.ts';
 import { needless } from './needless.ts';
 import { loadBalance } from './load-balance.ts';
 import { nextUpstream } from './next-upstream.ts';
 import { proxyTimeouts } from './proxy-timeouts.ts';
-import { rateLimitExemption } from './rate-limit-exemption.ts';
 import { rateLimit } from './rate-limit.ts';
+import { rateLimitExemption } from './rate-limit-exemption.ts';
 import { redirect } from './redirect.ts';
+import { refusedSettings } from './refused.ts';
+import { relativeRedirects } from './relative-redirects.ts';
 import { requestBuffering } from './request-buffering.ts';
+import { requestUri } from './request-uri.ts';
 import { responseRewriting } from './response-rewriting.ts';
 import { rewrite } from './rewrite.ts';
 import { serverAlias } from './server-alias.ts';
 import { serviceUpstream } from './service-upstream.ts';
 import { sessionCookie } from './session-cookie.ts';
 import { sessionEndpoint } from './session-endpoint.ts';
+import { serverSnippet } from './server-snippet.ts';
+import { snippetAccess } from './snippet-access.ts';
 import { sourceRange } from './source-range.ts';
 import { tlsRedirect } from './tls-redirect.ts';
+import { underscoreHeaders } from './underscore-headers.ts';
 import { upstreamConnections } from './upstream-connections.ts';
 import { upstreamHash } from './upstream-hash.ts';
 import { upstreamVhost } from './upstream-vhost.ts';
@@ -46,20 +56,28 @@ export const features: readonly AnyFeature[] = [
   gzip,
   hsts,
   blockedClients,
+  requestUri,
+  customErrors,
   bodySize,
   customHeaders,
+  fromToWwwRedirect,
   serverAlias,
   appRoot,
+  serverSnippet,
+  relativeRedirects,
   cors,
+  configurationSnippet,
   redirect,
+  rewrite,
   tlsRedirect,
   rateLimitExemption,
   limitConnections,
   rateLimit,
   sourceRange,
+  snippetAccess,
   requestBuffering,
   limitRate,
-  rewrite,
+  mirror,
   forwardedPrefix,
   backendProtocol,
   proxyTimeouts,
@@ -74,7 +92,9 @@ export const features: readonly AnyFeature[] = [
   sessionCookie,
   upstreamConnections,
   responseRewriting,
+  underscoreHeaders,
   needless,
+  refusedSettings,
 ];
 
 const byName: ReadonlyMap<string, AnyFeature> = new Map(features.map((feature) => [feature.name, feature]));

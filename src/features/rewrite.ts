@@ -11,7 +11,10 @@ interface Policy {
 
 const target: Parse<string> = (text) => {
   const fix = 'write a path such as "/$2", whose numbers stand for groups of the path';
-  if (!/^\/[!-~]*$/.test(text)) return invalid('is not an absolute path', fix);
+  if (!/^(https?:\/\/[a-z0-9.-]+(:\d{1,5})?(?=[/]|$)|\/)[!-~]*$/i.test(text))
+    return invalid('is not an absolute path', fix);
+  const [, port = ''] = /^https?:\/\/[^/:]+:(\d+)/i.exec(text) ?? [];
+  if (Number(port) > 65_535) return invalid('has no port up to 65535', fix);
   if (/[?#]/.test(text)) return invalid('holds "?" or "#", which end a path', fix);
   if (/\$(?![1-9])/.test(text)) return invalid('holds a "$" that is not before a number from 1 to 9', fix);
   return valid(text);
@@ -31,8 +34,8 @@ export const rewrite = defineFeature({
       documentation: {
         value: 'path with `$1` to `$9`',
         default: 'unset',
-        nginx: `Takes the place of the whole path; the query stays. ${hostWide}`,
-        difference: `${re2}. Targets that are URLs, or hold a query or variables, are reported and left out`,
+        nginx: `Takes the place of the whole path; the query stays. With a URL, requests are redirected there with 302. ${hostWide}`,
+        difference: `${re2}. Targets that hold a query or variables are reported and left out`,
       },
     },
     useRegex: {
@@ -55,11 +58,22 @@ export const rewrite = defineFeature({
     const { match } = plan.route;
     if (match.kind !== 'regex' || !isRewritten(policy, match.path)) return;
     const groups = groupCount(match.path);
+    const [, scheme, host = '', port, path = ''] =
+      /^(?:(https?):\/\/([^/:]+)(?::(\d+))?)?(.*)$/i.exec(policy.target) ?? [];
     // A group that the path does not have stands for nothing.
-    const substitution = policy.target
+    const substitution = (path === '' ? '/' : path)
       .replaceAll('\\', '\\\\')
       .replaceAll(/\$([1-9])/g, (_, number: string) => (Number(number) <= groups ? `\\${number}` : ''));
-    plan.action({ regex_rewrite: { pattern: { regex: rewriteRegex(match.path) }, substitution } });
+    const regex_rewrite = { pattern: { regex: rewriteRegex(match.path) }, substitution };
+    if (scheme === undefined) plan.action({ regex_rewrite });
+    else {
+      const to = {
+        scheme_redirect: scheme.toLowerCase(),
+        host_redirect: host,
+        ...(port && { port_redirect: Number(port) }),
+      };
+      plan.answer({ redirect: { ...to, regex_rewrite, response_code: 'FOUND' } });
+    }
   },
 });
 

@@ -1,4 +1,5 @@
 /** The Envoy routes that one path of a host becomes, as the features put them together. */
+import type { Backend } from '../model/backend.ts';
 import type { Host, Route } from '../model/host.ts';
 import type { AnyMessage, MessageTypes } from '../proto/message.ts';
 import type { JsonObject } from '../proto/shape.ts';
@@ -19,6 +20,10 @@ export interface HostFacts {
   readonly hasTls: boolean;
   /** The host whose alias this is; undefined for one that has rules. */
   readonly aliasOf: string | undefined;
+  /** Those of the host. */
+  readonly policies?: Host['policies'];
+  /** Serves what no host has, and says the error pages where the Ingress has no default backend of its own. */
+  readonly defaultBackend?: Backend;
 }
 
 /** What an answer is: a redirect or a direct response, with headers of its own. */
@@ -57,13 +62,17 @@ export class RoutePlan {
   readonly scheme: Scheme;
   readonly host: HostFacts;
   readonly route: Route;
+  /** The spare backend of the route, if it has endpoints. */
+  readonly spare: Backend | undefined;
+  readonly #asked: EnvoyRoute[] = [];
   readonly #answers: (Answer & { readonly match?: Partial<RouteMatch> })[] = [];
   readonly #everywhere: Record<string, AnyMessage> = {};
   #branches: readonly Branch[] = untouched;
   #isAnswered = false;
 
-  constructor(scheme: Scheme, host: HostFacts, route: Route) {
+  constructor(scheme: Scheme, host: HostFacts, route: Route, spare?: Backend) {
     this.scheme = scheme;
+    this.spare = spare;
     this.host = host;
     this.route = route;
   }
@@ -122,6 +131,10 @@ export class RoutePlan {
     this.#update((branch) => mergeRoute(branch, { request_headers_to_add: headers }));
   }
 
+  removeRequestHeaders(...names: readonly string[]): void {
+    this.#update((branch) => mergeRoute(branch, { request_headers_to_remove: names }));
+  }
+
   /** Of the backend's answers only: for those of filters as well, a feature has a header mutation filter. */
   responseHeaders(...headers: readonly HeaderValueOption[]): void {
     this.#update((branch) => mergeRoute(branch, { response_headers_to_add: headers }));
@@ -145,6 +158,20 @@ export class RoutePlan {
   /** For what depends on earlier forks: `amend` sees a plan of each branch alone, and the name of its cluster. */
   each(amend: (cluster: string | undefined) => void): void {
     this.#branches = this.#branches.flatMap((branch) => this.#alone(branch, () => amend(branch.action.cluster)));
+  }
+
+  /** Lets filters send requests to a cluster, by a header that clients cannot set: they go before all paths of the host. */
+  ask(header: string, cluster: string): void {
+    this.#asked.push({
+      match: { prefix: '/', headers: [{ name: header, string_match: { exact: cluster } }] },
+      route: { cluster, timeout: '0s' },
+      request_headers_to_remove: [header],
+    });
+  }
+
+  /** The routes of `ask`. */
+  asked(headers: readonly HeaderMatcher[]): readonly EnvoyRoute[] {
+    return this.#asked.map((route) => ({ ...route, match: mergeFields(route.match ?? {}, { headers }) }));
   }
 
   /** What is answered before requests go on. */
@@ -204,7 +231,8 @@ function both(first: Condition, second: Condition): Condition {
 /** A path of its own takes the place of the one that the route has. */
 function narrow({ headers = [], ...path }: RouteMatch, own: Partial<RouteMatch> | undefined): RouteMatch {
   if (own === undefined) return { ...path, headers };
-  return mergeFields(own.path === undefined ? { ...path, headers } : { headers }, own);
+  const hasPath = own.path !== undefined || own.prefix !== undefined || own.safe_regex !== undefined;
+  return mergeFields(hasPath ? { headers } : { ...path, headers }, own);
 }
 
 function mergeRoute(branch: Branch, fields: Branch['route']): Branch {

@@ -1,9 +1,21 @@
 /** Other names under which a host is served. */
 import { defineFeature } from './feature.ts';
-import { list, matching } from './value.ts';
+import { pathRegexFault } from '../model/path-regex.ts';
+import { invalid, list, matching, valid } from './value.ts';
 
 const label = /[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/i;
-const names = list(matching(new RegExp(`(\\*\\.)?${label.source}(\\.${label.source}){0,125}`, 'i'), 'www.example.com'));
+const hostName = matching(new RegExp(`(\\*\\.)?${label.source}(\\.${label.source}){0,125}`, 'i'), 'www.example.com');
+
+const names = list((text) => {
+  if (!text.startsWith('~')) return hostName(text);
+  const fault = pathRegexFault(`/${text.slice(1).replace(/^\^/, '')}`);
+  return fault === undefined && text.length > 1
+    ? valid(text)
+    : invalid(
+        fault ?? 'has no expression',
+        'write an expression that RE2 understands, such as "~^www\\d+\\.example\\.com$"',
+      );
+});
 
 export const serverAlias = defineFeature({
   name: 'server-alias',
@@ -13,16 +25,19 @@ export const serverAlias = defineFeature({
       parse: names,
       default: [],
       documentation: {
-        value: 'host names with commas between',
+        value: 'host names, and expressions behind `~`, with commas between',
         default: 'none',
         nginx: 'Serves all that its hosts serve under these names, too, unless an Ingress has a rule for the name',
-        difference: 'Names that are regular expressions (`~…`) are reported; the whole list is left out then',
+        difference:
+          'The dialect of expressions is RE2. Over TLS they are served with the certificate for all other names',
       },
     },
   },
 
   policy({ names: written }) {
-    return written.length === 0 ? undefined : { names: written.map((name) => name.toLowerCase()) };
+    return written.length === 0
+      ? undefined
+      : { names: written.map((name) => (name.startsWith('~') ? name : name.toLowerCase())) };
   },
 
   aliases({ names: aliases }) {

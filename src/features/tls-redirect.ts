@@ -8,7 +8,7 @@ import { boolean, list, matching, oneOf } from './value.ts';
 type RedirectCode = NonNullable<MessageTypes['envoy.config.route.v3.RedirectAction']['response_code']>;
 type Code = '301' | '302' | '307' | '308';
 
-const codes: Readonly<Record<Code, RedirectCode>> = {
+export const redirectCodes: Readonly<Record<Code, RedirectCode>> = {
   '301': 'MOVED_PERMANENTLY',
   '302': 'FOUND',
   '307': 'TEMPORARY_REDIRECT',
@@ -18,10 +18,13 @@ const code = oneOf(['301', '302', '307', '308']);
 const paths = list(matching(/\/[^\s]*/, '/.well-known/acme-challenge'));
 
 interface Policy {
+  readonly whenTls: boolean;
   readonly always: boolean;
   readonly code: Code;
   /** Beginnings of configured paths that are not redirected. */
   readonly except: readonly string[];
+  readonly keepsSlash: boolean;
+  readonly namesPort: boolean;
 }
 
 export const tlsRedirect = defineFeature({
@@ -51,7 +54,26 @@ export const tlsRedirect = defineFeature({
       configMap: 'http-redirect-code',
       parse: code,
       default: '308',
-      documentation: { value: '301, 302, 307 or 308', nginx: 'Status of the redirect to HTTPS' },
+      documentation: {
+        value: '301, 302, 307 or 308',
+        nginx: 'Status of the redirect to HTTPS, and of `from-to-www-redirect`',
+      },
+    },
+    keepsSlash: {
+      annotation: 'preserve-trailing-slash',
+      parse: boolean,
+      default: false,
+      documentation: {
+        value: '`true` or `false`',
+        nginx: 'Keeps the slash at the end of the URL in the redirect to HTTPS',
+      },
+    },
+    namesPort: {
+      annotation: 'use-port-in-redirects',
+      configMap: 'use-port-in-redirects',
+      parse: boolean,
+      default: false,
+      documentation: { value: '`true` or `false`', nginx: 'Writes the port, 443, into the redirect to HTTPS' },
     },
     except: {
       configMap: 'no-tls-redirect-locations',
@@ -64,29 +86,38 @@ export const tlsRedirect = defineFeature({
     },
   },
 
-  policy({ whenTls, always, code: status, except }): Policy | undefined {
-    return whenTls || always ? { always, code: status, except } : undefined;
+  policy({ whenTls, always, code: status, except, keepsSlash, namesPort }): Policy {
+    return { whenTls, always, code: status, except, keepsSlash, namesPort };
   },
 
   route(policy, plan) {
-    if (plan.scheme === 'https' || !(policy.always || plan.host.hasTls)) return;
+    const isAsked = policy.always || (policy.whenTls && plan.host.hasTls);
+    if (plan.scheme === 'https' || !isAsked) return;
     if (policy.except.some((path) => plan.route.match.path.startsWith(path))) return;
-    redirect(policy.code, plan);
+    redirect(policy, plan);
   },
 });
 
 /** The dropped slash takes routes of its own: Envoy's redirects cannot make the path empty, so `/` is apart. */
-function redirect(status: Code, plan: RoutePlan): void {
+function redirect({ code: status, keepsSlash, namesPort }: Policy, plan: RoutePlan): void {
   const { host, route } = plan;
-  if (route.match.path === '' || route.match.path === '/') {
-    const location = overwrite('location', `https://${host.name.startsWith('*') ? '%REQ(:AUTHORITY)%' : host.name}`);
-    const root = { headers: [{ name: ':path', string_match: { exact: '/' } }] };
-    plan.answer({ direct_response: { status: Number(status) }, response_headers_to_add: [location] }, root);
+  const to = {
+    https_redirect: true,
+    ...hostOf(host),
+    ...(namesPort && { port_redirect: 443 }),
+    response_code: redirectCodes[status],
+  };
+  if (!keepsSlash) {
+    if (route.match.path === '' || route.match.path === '/') {
+      const name = host.name.startsWith('*') ? '%REQ(:AUTHORITY)%' : host.name;
+      const location = overwrite('location', `https://${name}${namesPort ? ':443' : ''}`);
+      const root = { headers: [{ name: ':path', string_match: { exact: '/' } }] };
+      plan.answer({ direct_response: { status: Number(status) }, response_headers_to_add: [location] }, root);
+    }
+    const cut = { pattern: { regex: '/$' }, substitution: '' };
+    const endsInSlash = { headers: [{ name: ':path', string_match: { suffix: '/' } }] };
+    plan.answer({ redirect: { ...to, regex_rewrite: cut } }, endsInSlash);
   }
-  const to = { https_redirect: true, ...hostOf(host), response_code: codes[status] };
-  const cut = { pattern: { regex: '/$' }, substitution: '' };
-  const endsInSlash = { headers: [{ name: ':path', string_match: { suffix: '/' } }] };
-  plan.answer({ redirect: { ...to, regex_rewrite: cut } }, endsInSlash);
   plan.answer({ redirect: to });
 }
 

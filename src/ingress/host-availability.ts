@@ -15,12 +15,13 @@ export function availableHost(host: Host, hasEndpoints: (backend: string) => boo
 }
 
 function availableRoute(route: Route, hasEndpoints: (backend: string) => boolean): Route {
-  const { action, canary, policies } = route;
+  const { action, canary, policies, spare } = route;
   if (action.kind !== 'backend' || (canary === undefined && !checksAccess(policies))) return route;
   const isEmpty = !hasEndpoints(backendName(action.backend));
   if (canary !== undefined && (isEmpty || !hasEndpoints(backendName(canary.backend)))) {
     const { canary: _idle, ...rest } = route;
     return availableRoute(rest, hasEndpoints);
   }
-  return isEmpty && checksAccess(policies) ? { ...route, isEmpty } : route;
+  const isServed = !isEmpty || (spare !== undefined && hasEndpoints(backendName(spare)));
+  return !isServed && checksAccess(policies) ? { ...route, isEmpty: true } : route;
 }

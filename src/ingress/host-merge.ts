@@ -1,7 +1,7 @@
 /** One host out of all that the Ingresses say of it: the older Ingress wins, and the other is told. */
 import { attachedPolicies, backendPolicies, backendVariant, isOfHost } from '../features/policies.ts';
 import { backendName } from '../model/backend.ts';
-import { comparePathMatches, isRoot } from '../model/host.ts';
+import { anyHost, comparePathMatches, isRoot } from '../model/host.ts';
 import type { Host, Origin, PathMatch, Route } from '../model/host.ts';
 import { describeObject, objectKey } from '../model/object-ref.ts';
 import type { Policies } from '../model/policy.ts';
@@ -26,6 +26,7 @@ export interface MergedHost {
 export function hostOf(name: string, readingsOf: (host: string) => readonly IngressReading[]): MergedHost {
   const readings = readingsOf(name);
   const own = mergeHost(name, readings);
+  if (name === anyHost) return { ...own, host: { ...own.host, ...expressionsOf(readings, readingsOf) } };
   if (own.host.routes.length > 0) return own;
   const aliasOf = readings.toSorted(compareAge).flatMap(({ aliases }) => aliases.get(name) ?? [])[0];
   if (aliasOf === undefined) return own;
@@ -33,6 +34,23 @@ export function hostOf(name: string, readingsOf: (host: string) => readonly Ingr
   const { host } = mergeHost(aliasOf, readingsOf(aliasOf));
   const certificates = own.host.certificates.length > 0 ? own.host.certificates : host.certificates;
   return { host: { ...host, name, aliasOf, certificates }, problems: own.problems };
+}
+
+/** Aliases that are expressions. No certificate is known to be for them. */
+function expressionsOf(
+  readings: readonly IngressReading[],
+  readingsOf: (host: string) => readonly IngressReading[],
+): Pick<Host, 'expressions'> {
+  const hosts = new Map<string, string>();
+  for (const { aliases } of readings.toSorted(compareAge)) {
+    for (const [alias, host] of aliases) if (alias.startsWith('~') && !hosts.has(alias)) hosts.set(alias, host);
+  }
+  if (hosts.size === 0) return {};
+  const expressions = [...hosts].map(([alias, aliasOf]) => {
+    const { host } = mergeHost(aliasOf, readingsOf(aliasOf));
+    return { regex: alias.slice(1), host: { ...host, name: anyHost, aliasOf, hasTls: false, certificates: [] } };
+  });
+  return { expressions };
 }
 
 /** Merges what the readings say of a host; the order of the readings does not matter. */
@@ -164,7 +182,21 @@ function mergeRoutes(host: string, routes: readonly Route[], problems: Problem[]
       problems.push(conflict('PathConflict', route.origin, message, 'remove one of the two, or use another path'));
     }
   }
-  return [...winners.values()].toSorted((a, b) => comparePathMatches(a.match, b.match));
+  return [...winners.values()]
+    .map((route) => (route.addsSlash === true && !endsPath(route.match, winners) ? withoutSlash(route) : route))
+    .toSorted((a, b) => comparePathMatches(a.match, b.match));
+}
+
+/** Whether nothing but the path with its slash serves the one without: no Exact path, and no expression of the host. */
+function endsPath(match: PathMatch, winners: ReadonlyMap<string, Route>): boolean {
+  if (match.kind === 'regex') return false;
+  const bare = match.path.replace(/\/$/, '');
+  return !winners.has(`exact ${bare}`) && (match.kind === 'prefix' || !winners.has(`prefix ${bare}`));
+}
+
+function withoutSlash(route: Route): Route {
+  const { match, action, policies, spare, origin, upstreams } = route;
+  return { match, action, policies, ...(spare && { spare }), origin, ...(upstreams && { upstreams }) };
 }
 
 function mergeFallbacks(fallbacks: readonly Route[], problems: Problem[]): Route | undefined {

@@ -1,10 +1,10 @@
 /** What one Ingress asks for, host by host, read without a look at any other Ingress or at the Services it names. */
 import type { Ingress, IngressBackend, IngressTls } from '../cluster/kubernetes-object.ts';
-import { aliasesOf, backendVariant, isAttached, usesRegex } from '../features/policies.ts';
+import { aliasesOf, backendVariant, isAttached, spareService, upstreamsOf, usesRegex } from '../features/policies.ts';
 import type { BackendVariant, PolicyReading } from '../features/policies.ts';
 import type { BackendPort } from '../model/backend.ts';
 import { anyHost } from '../model/host.ts';
-import type { Origin, Route, RouteAction } from '../model/host.ts';
+import type { Origin, PathMatch, Route, RouteAction } from '../model/host.ts';
 import type { ObjectRef } from '../model/object-ref.ts';
 import { noPolicies } from '../model/policy.ts';
 import type { Policies } from '../model/policy.ts';
@@ -55,6 +55,16 @@ export function readIngress(ingress: Ingress, policies: PolicyReading): IngressR
   return reader.reading();
 }
 
+/** Such an Ingress was written for ingress-nginx. */
+function isOfNginxClass({ metadata, spec }: Ingress): boolean {
+  return (metadata.annotations['kubernetes.io/ingress.class'] ?? spec.ingressClassName) === 'nginx';
+}
+
+/** Whether nginx redirects requests that lack the slash at the end of the path. */
+function endsInSlash(match: PathMatch): boolean {
+  return match.kind === 'prefix' ? match.slash === true : match.kind === 'exact' && /.\/$/.test(match.path);
+}
+
 const noAliases: ReadonlyMap<string, string> = new Map();
 
 interface HostDraft {
@@ -68,21 +78,26 @@ class Reader {
   readonly #ingress: Ingress;
   readonly #object: ObjectRef;
   readonly #isClosed: boolean;
+  readonly #isForNginx: boolean;
   readonly #asked: Policies;
   readonly #policies: Policies;
   readonly #variant: BackendVariant | undefined;
+  readonly #spare: Pick<Route, 'spare'>;
   readonly #hosts = new Map<string, HostDraft>();
   readonly #problems: Problem[];
 
-  constructor(ingress: Ingress, { policies, isClosed, problems }: PolicyReading) {
+  constructor(ingress: Ingress, { policies, isClosed, isAnnotated, problems }: PolicyReading) {
     const { namespace, name } = ingress.metadata;
     this.#ingress = ingress;
     this.#object = { kind: 'Ingress', namespace, name };
     this.#isClosed = isClosed;
+    this.#isForNginx = isAnnotated === true || isOfNginxClass(ingress);
     this.#asked = policies;
     // Closed paths answer 503, whatever else is asked for.
     this.#policies = isClosed ? noPolicies : policies;
     this.#variant = backendVariant(this.#policies);
+    const spare = spareService(this.#policies);
+    this.#spare = spare === undefined ? {} : { spare: { namespace, service: spare, port: { kind: 'first' } } };
     this.#problems = [...problems];
   }
 
@@ -112,7 +127,16 @@ class Reader {
         }
         const action = this.#readBackend(path.backend, `${pathField}.backend`);
         const origin = { object: this.#object, field: pathField };
-        draft.routes.push({ match, action, policies: this.#policies, origin });
+        const slash = this.#isForNginx && endsInSlash(match) && ({ addsSlash: true } as const);
+        draft.routes.push({
+          match,
+          action,
+          policies: this.#policies,
+          ...this.#spare,
+          ...slash,
+          origin,
+          ...this.#upstreamsFor(host),
+        });
       });
     });
   }
@@ -123,9 +147,10 @@ class Reader {
     if (defaultBackend === undefined) return;
     const action = this.#readBackend(defaultBackend, 'spec.defaultBackend');
     const origin = { object: this.#object, field: 'spec.defaultBackend' };
-    const fallback: Route = { match: { kind: 'prefix', path: '' }, action, policies: this.#policies, origin };
-    if (rules.length === 0) this.#host(anyHost).fallback = fallback;
-    for (const draft of this.#hosts.values()) draft.fallback = fallback;
+    const match = { kind: 'prefix', path: '' } as const;
+    const fallback: Route = { match, action, policies: this.#policies, ...this.#spare, origin };
+    if (rules.length === 0) this.#host(anyHost);
+    for (const [host, draft] of this.#hosts) draft.fallback = { ...fallback, ...this.#upstreamsFor(host) };
   }
 
   readTls(entry: IngressTls, field: string): void {
@@ -184,6 +209,11 @@ class Reader {
       'number' in port ? { kind: 'number', number: port.number } : { kind: 'name', name: port.name };
     const { namespace } = this.#object;
     return { kind: 'backend', backend: { namespace, service: name, port: backendPort, ...this.#variant } };
+  }
+
+  #upstreamsFor(host: string): Pick<Route, 'upstreams'> {
+    const upstreams = upstreamsOf(this.#policies, host);
+    return upstreams.length === 0 ? {} : { upstreams };
   }
 
   #host(name: string): HostDraft {

@@ -21,14 +21,22 @@ export interface Host {
   readonly policies: Policies;
   /** Answers 404 to what no path matches, with the policies of the oldest Ingress of the host; absent if a path matches all. */
   readonly implicitRoot?: Route;
+  /** Of the catch-all host: hosts that are served under all names that an expression matches, before all else. */
+  readonly expressions?: readonly { readonly regex: string; readonly host: Host }[];
 }
 
 export interface Route {
   readonly match: PathMatch;
   readonly action: RouteAction;
   readonly policies: Policies;
+  /** Serves while the backend of the action has no endpoints. */
+  readonly spare?: Backend;
+  /** Whether the path ends in a slash, and the same without it is answered with a redirect to it. */
+  readonly addsSlash?: true;
   /** The object and field that the route comes from. */
   readonly origin: Origin;
+  /** What its policies talk to, beside the backend of the action. */
+  readonly upstreams?: readonly Backend[];
   /** Takes some of the requests, as `policies` say. */
   readonly canary?: Canary;
   /** Set when the backend is known to have no endpoints, so that this can be answered before other checks. */

@@ -77,7 +77,7 @@ const http2: HttpOptions = { explicit_http_config: { http2_protocol_options: {} 
 
 function httpOptions(
   options: HttpOptions,
-  { requestsPerConnection: requests, idleSeconds: idle, leavesRetriesToRoutes }: ClusterPlan,
+  { requestsPerConnection: requests, idleSeconds: idle, leavesRetriesToRoutes, filters }: ClusterPlan,
 ): AnyMessage {
   const common = {
     ...(requests !== undefined && { max_requests_per_connection: requests }),
@@ -87,8 +87,15 @@ function httpOptions(
     ...options,
     ...(!leavesRetriesToRoutes && { retry_policy: defaultRetryPolicy }),
     ...(Object.keys(common).length > 0 && { common_http_protocol_options: common }),
+    ...(filters.length > 0 && { http_filters: [...filters, codec] }),
   });
 }
+
+/** The last filter of every chain that is not empty. */
+const codec = {
+  name: 'envoy.filters.http.upstream_codec',
+  typed_config: any('envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec', {}),
+};
 
 /** Encrypted, but without a proof of who answers, since nothing in a Service says who may (as in ingress-nginx). */
 function tls(protocol: BackendProtocol, serverName: string | undefined): AnyMessage {

@@ -2,6 +2,7 @@
  * What backends are told of the client: X-Forwarded-*, X-Real-IP and their like, as ingress-nginx names and fills them.
  * What the client itself says there is not believed, unless the operator says that proxies in front speak the truth.
  */
+import { errorHeader } from '../features/custom-errors.ts';
 import { any } from '../proto/message.ts';
 import type { MessageTypes } from '../proto/message.ts';
 import type { RouteConfigurationName } from './route-configuration.ts';
@@ -21,7 +22,7 @@ const claims = [
 ] as const;
 
 /** Never believed, not even from a proxy in front: they are made anew from the others. */
-const derived = ['x-original-forwarded-for', 'x-real-ip', 'x-scheme'] as const;
+const derived = [errorHeader, 'x-original-forwarded-for', 'x-real-ip', 'x-scheme'] as const;
 
 /** Takes them away before Envoy looks at them; what X-Forwarded-For was stays visible under another name. */
 export function forgetClaims(believes: boolean): Extension {

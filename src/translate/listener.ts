@@ -1,13 +1,14 @@
 /** The listeners: one for plain HTTP, and one for TLS with a filter chain for each Secret. */
 import { defaultTimeouts } from '../features/proxy-timeouts.ts';
 import type { ConnectionFlags, ConnectionPlan } from '../features/connection-plan.ts';
-import { httpFilters, planConnections } from '../features/output.ts';
+import { connectionManager, httpFilters, planConnections } from '../features/output.ts';
 import { anyHost } from '../model/host.ts';
 import type { Policies } from '../model/policy.ts';
 import { any } from '../proto/message.ts';
 import type { AnyMessage, MessageTypes } from '../proto/message.ts';
 import { adsConfigSource } from './config-source.ts';
 import { forgetClaims } from './forwarded-headers.ts';
+import { localReplies } from './local-replies.ts';
 import type { RouteConfigurationName } from './route-configuration.ts';
 
 type Listener = MessageTypes['envoy.config.listener.v3.Listener'];
@@ -166,12 +167,14 @@ function httpConnectionManager(
       merge_slashes: true,
       strip_trailing_host_dot: true,
       server_header_transformation: 'APPEND_IF_ABSENT',
+      local_reply_config: localReplies,
       request_headers_timeout: `${headerSeconds}s`,
       stream_idle_timeout: `${defaultTimeouts.read}s`,
       common_http_protocol_options: {
         idle_timeout: `${idleSeconds === 0 ? 60 : idleSeconds}s`,
         ...(requests !== undefined && { max_requests_per_connection: requests }),
         headers_with_underscores_action: 'DROP_HEADER',
+        ...connectionManager(defaults).common_http_protocol_options,
       },
       // Health checks and old tools speak HTTP/1.0, some without a Host, which nobody's rule can have as `_`.
       http_protocol_options: { accept_http_10: true, default_host_for_http_10: '_' },

@@ -1,7 +1,9 @@
 /** A host of the model as Envoy VirtualHosts: one resource for each RouteConfiguration that serves it. */
+import { errorHeaders } from '../features/custom-errors.ts';
 import { planHost, planRoute } from '../features/output.ts';
-import type { HostFacts } from '../features/route-plan.ts';
+import type { HostFacts, RoutePlan } from '../features/route-plan.ts';
 import { backendName } from '../model/backend.ts';
+import type { Backend } from '../model/backend.ts';
 import { isRoot } from '../model/host.ts';
 import type { Host, Route } from '../model/host.ts';
 import { isPlainText, requestRegex } from '../model/path-regex.ts';
@@ -26,6 +28,24 @@ export interface Fallbacks {
   readonly catchAll: Host | undefined;
   /** Whether the wildcard above the host has TLS, which covers the host as well. */
   readonly isCoveredByTls: boolean;
+  /** That of all hosts. */
+  readonly defaultBackend?: Backend | undefined;
+  /** Asked of backends that another one stands in for. */
+  readonly hasEndpoints?: (backend: Backend) => boolean;
+}
+
+/** Where routes come to stand. */
+interface Place {
+  readonly table: RouteConfigurationName;
+  readonly facts: HostFacts;
+  readonly headers: readonly HeaderMatcher[];
+  readonly hasEndpoints: (backend: Backend) => boolean;
+}
+
+/** The routes of a path; `asked` go before all paths of the host. */
+interface Translated {
+  readonly asked: readonly EnvoyRoute[];
+  readonly routes: readonly EnvoyRoute[];
 }
 
 /**
@@ -35,33 +55,61 @@ export interface Fallbacks {
 export function translateVirtualHost(
   table: RouteConfigurationName,
   host: Host,
-  { unmatched, catchAll, isCoveredByTls }: Fallbacks,
+  { unmatched, catchAll, isCoveredByTls, defaultBackend, hasEndpoints = () => true }: Fallbacks,
 ): VirtualHost {
   const isWildcard = host.name.startsWith('*.');
   const headers = isWildcard ? [oneLabelBefore(host.name)] : [];
-  const facts = { name: host.name, hasTls: host.hasTls || isCoveredByTls, aliasOf: host.aliasOf };
+  const shared = { table, hasEndpoints };
+  const facts = {
+    name: host.name,
+    hasTls: host.hasTls || isCoveredByTls,
+    aliasOf: host.aliasOf,
+    policies: host.policies,
+    ...(defaultBackend && { defaultBackend }),
+  };
   const isComplete = host.routes.some(isRoot);
   const own = unmatched === undefined || isComplete ? host.routes : [...host.routes, inPlace(host, unmatched)];
-  const routes = [
-    ...hostAnswers(table, facts, host, headers),
-    ...own.flatMap((route) => translateRoute(table, facts, route, headers)),
-    ...(isComplete || unmatched !== undefined ? [] : implicitRoot(table, facts, host, headers)),
-  ];
-  const others = isWildcard && catchAll !== undefined ? routesOf(table, catchAll) : [];
+  const hasRoot = isComplete || unmatched !== undefined;
+  const routes = routesOf({ ...host, routes: own }, { ...shared, facts, headers }, hasRoot);
+  const others =
+    isWildcard && catchAll !== undefined
+      ? routesOf(catchAll, { ...shared, facts: { ...facts, ...factsOf(catchAll) }, headers: [] }, false)
+      : [];
   return {
     name: virtualHostName(table, host.name),
     domains: [host.name],
-    routes: isWildcard ? [...routes, notFoundFor(host.name), ...others] : routes,
+    routes: [
+      ...(host.expressions ?? []).flatMap((each) => expressionRoutes(each, { ...shared, facts, headers: [] })),
+      ...(isWildcard ? [...routes, notFoundFor(host.name), ...others] : routes),
+    ],
   };
 }
 
-function routesOf(table: RouteConfigurationName, host: Host): readonly EnvoyRoute[] {
-  const facts = { name: host.name, hasTls: host.hasTls, aliasOf: host.aliasOf };
-  return [
-    ...hostAnswers(table, facts, host, []),
-    ...host.routes.flatMap((route) => translateRoute(table, facts, route, [])),
-    ...implicitRoot(table, facts, host, []),
+/** A host under the names that an expression matches, with or without a port; nothing behind it serves these. */
+function expressionRoutes(
+  { regex, host }: NonNullable<Host['expressions']>[number],
+  place: Place,
+): readonly EnvoyRoute[] {
+  const ended = /(?:^|[^\\])\$$/.test(regex);
+  const whole = ended ? `(?i).*?(?:${regex.slice(0, -1)})(?::[0-9]+)?` : `(?i).*?(?:${regex}).*`;
+  const headers = [{ name: ':authority', string_match: { safe_regex: { regex: whole } } }];
+  const facts = { ...place.facts, ...factsOf(host) };
+  const missing = { match: { prefix: '/', headers }, direct_response: { status: 404 } };
+  return [...routesOf(host, { ...place, facts, headers }, false), missing];
+}
+
+function factsOf({ name, hasTls, aliasOf, policies }: Host): HostFacts {
+  return { name, hasTls, aliasOf, policies };
+}
+
+/** @param hasRoot whether its routes match every path */
+function routesOf(host: Host, place: Place, hasRoot: boolean): readonly EnvoyRoute[] {
+  const translated = [
+    ...host.routes.map((route) => translateRoute(place, route)),
+    ...(hasRoot ? [] : [implicitRoot(place, host)]),
   ];
+  const asked = new Map(translated.flatMap((each) => each.asked).map((route) => [JSON.stringify(route), route]));
+  return [...asked.values(), ...hostAnswers(place, host), ...translated.flatMap(({ routes }) => routes)];
 }
 
 /** The default backend of all serves what the host does not, and the policies of the host go for that, too. */
@@ -70,30 +118,22 @@ function inPlace({ implicitRoot: root }: Host, unmatched: Route): Route {
 }
 
 /** What goes before all paths of a host. */
-function hostAnswers(
-  table: RouteConfigurationName,
-  facts: HostFacts,
-  host: Host,
-  headers: readonly HeaderMatcher[],
-): readonly EnvoyRoute[] {
+function hostAnswers({ table, facts, headers }: Place, host: Host): readonly EnvoyRoute[] {
   const first = host.routes[0];
   return first === undefined ? [] : planHost(table, facts, host, first).answers({ prefix: '/', headers });
 }
 
 /** Envoy answers 404 without it; so it is there only where a policy has something to do. */
-function implicitRoot(
-  table: RouteConfigurationName,
-  facts: HostFacts,
-  { implicitRoot: root }: Host,
-  headers: readonly HeaderMatcher[],
-): readonly EnvoyRoute[] {
-  const routes = root === undefined ? [] : translateRoute(table, facts, root, headers);
-  return routes.length === 1 &&
-    routes[0]?.typed_per_filter_config === undefined &&
-    routes[0]?.metadata === undefined &&
-    routes[0]?.direct_response?.status === 404
-    ? []
-    : routes;
+function implicitRoot(place: Place, { implicitRoot: root }: Host): Translated {
+  if (root === undefined) return { asked: [], routes: [] };
+  const translated = translateRoute(place, root);
+  const [first, ...others] = translated.routes;
+  const isPlain =
+    others.length === 0 &&
+    first?.typed_per_filter_config === undefined &&
+    first?.metadata === undefined &&
+    first?.direct_response?.status === 404;
+  return isPlain ? { asked: [], routes: [] } : translated;
 }
 
 /** What a request of exactly one label gets when no path matches: 404, and not the routes of the catch-all host. */
@@ -113,20 +153,23 @@ function oneLabelBefore(wildcard: string): HeaderMatcher {
   };
 }
 
-function translateRoute(
-  table: RouteConfigurationName,
-  facts: HostFacts,
-  route: Route,
-  headers: readonly HeaderMatcher[],
-): readonly EnvoyRoute[] {
+function translateRoute({ table, facts, headers, hasEndpoints }: Place, route: Route): Translated {
   const match: RouteMatch = { ...translateMatch(route), headers };
-  return planRoute(table, facts, route).routes(match, translateAction(route));
+  const spare = route.spare !== undefined && hasEndpoints(route.spare) ? route.spare : undefined;
+  const plan = planRoute(table, facts, route, spare);
+  return { routes: plan.routes(match, translateAction(route, plan, hasEndpoints)), asked: plan.asked(headers) };
 }
 
-function translateAction({ action }: Route): EnvoyRoute {
+function translateAction({ action }: Route, plan: RoutePlan, hasEndpoints: Place['hasEndpoints']): EnvoyRoute {
   switch (action.kind) {
-    case 'backend':
-      return { route: { cluster: backendName(action.backend), ...routeDefaults } };
+    case 'backend': {
+      const { spare } = plan;
+      if (spare === undefined || hasEndpoints(action.backend)) {
+        return { route: { cluster: backendName(action.backend), ...routeDefaults } };
+      }
+      plan.requestHeaders(...errorHeaders(503, plan));
+      return { route: { cluster: backendName(spare), ...routeDefaults } };
+    }
     case 'unavailable':
       return { direct_response: { status: 503 } };
     case 'not found':

@@ -1,6 +1,7 @@
 /** The second half of the translation: tables from the routing model to encoded Envoy resources. */
 import type { Graph, Look, Table } from '../cluster/table.ts';
 import { planConnections } from '../features/output.ts';
+import { backendName } from '../model/backend.ts';
 import { anyHost, knownHosts, wildcardOf } from '../model/host.ts';
 import type { Host } from '../model/host.ts';
 import { noPolicies } from '../model/policy.ts';
@@ -183,6 +184,8 @@ function virtualHostTable(
       const virtualHost = translateVirtualHost(routes, availableHost(host, hasEndpoints), {
         unmatched: name === anyHost ? undefined : unmatched,
         catchAll: catchAll && availableHost(catchAll, hasEndpoints),
+        defaultBackend: unmatched?.action.kind === 'backend' ? unmatched.action.backend : undefined,
+        hasEndpoints: (backend) => hasEndpoints(backendName(backend)),
         isCoveredByTls: routes === 'http' && isCoveredByTls(host, look, hosts),
       });
       return createResource(

@@ -23,7 +23,7 @@ import type { IngressReading } from '../ingress/ingress-reading.ts';
 import { backendName } from '../model/backend.ts';
 import type { Backend } from '../model/backend.ts';
 import type { Certificate } from '../model/certificate.ts';
-import { knownHosts } from '../model/host.ts';
+import { anyHost, knownHosts } from '../model/host.ts';
 import type { Origin, Route } from '../model/host.ts';
 import { objectKey } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
@@ -83,7 +83,7 @@ export function routingTables(
   const unmatched = flagReading(defaults).hosts.get(knownHosts)?.fallback;
   const readings = graph.union('readings', fromIngresses, fromFlags);
   const readingsOfHost = graph.group('readings by host', readings, ({ hosts, aliases }) =>
-    aliases.size === 0 ? hosts.keys() : [...hosts.keys(), ...aliases.keys()],
+    aliases.size === 0 ? hosts.keys() : [...hosts.keys(), ...[...aliases.keys()].map(placeOfAlias)],
   );
   const hosts = graph.derive('hosts', readingsOfHost, (name, keys, look) =>
     hostOf(name, (each) =>
@@ -104,6 +104,11 @@ export function routingTables(
     ),
     ...certificateTables(graph, objects, { hosts, readings }, history),
   };
+}
+
+/** The catch-all host looks after aliases that are expressions. */
+function placeOfAlias(alias: string): string {
+  return alias.startsWith('~') ? anyHost : alias;
 }
 
 function verdictTable(
@@ -241,9 +246,13 @@ function usesByBackend(routes: readonly Route[]): ReadonlyMap<string, readonly B
   return byName;
 }
 
-function usesOf({ action, origin, canary }: Route): readonly BackendUse[] {
-  const main = action.kind === 'backend' ? [{ backend: action.backend, origin }] : [];
-  return canary === undefined ? main : [...main, canary];
+function usesOf({ action, origin, canary, spare, upstreams = [] }: Route): readonly BackendUse[] {
+  const own = [
+    ...(action.kind === 'backend' ? [action.backend] : []),
+    ...(spare === undefined ? [] : [spare]),
+    ...upstreams,
+  ].map((backend) => ({ backend, origin }));
+  return canary === undefined ? own : [...own, canary];
 }
 
 /** Several hosts may have taken the same field of the same object. */

@@ -24,7 +24,7 @@ describe('the policies of an Ingress', () => {
     const defaults = readDefaults(defaultSettings);
     const { policies } = readPolicies(ingress('i', { annotations: { 'example.com/x': 'y' } }), defaults);
     expect(policies).toBe(defaults.policies);
-    expect(Object.keys(policies.byFeature)).toEqual(['hsts', 'tls-redirect']);
+    expect(Object.keys(policies.byFeature)).toEqual(['hsts', 'relative-redirects', 'tls-redirect']);
   });
 
   it('come from the annotation, else the ConfigMap, else the default', () => {
@@ -34,8 +34,9 @@ describe('the policies of an Ingress', () => {
     });
     expect(read({}, data)).toMatchObject({ 'proxy-timeouts': { connect: 5, read: 90, send: 80 } });
     expect(read({ 'proxy-read-timeout': '' }, data)).toMatchObject({ 'proxy-timeouts': { read: 90 } });
-    expect(read({ 'ssl-redirect': 'true' }, configMap({ 'ssl-redirect': 'false' }))).toHaveProperty('tls-redirect');
-    expect(read({}, configMap({ 'ssl-redirect': 'false' }))).not.toHaveProperty('tls-redirect');
+    const off = configMap({ 'ssl-redirect': 'false' });
+    expect(read({ 'ssl-redirect': 'true' }, off)).toMatchObject({ 'tls-redirect': { whenTls: true } });
+    expect(read({}, off)).toMatchObject({ 'tls-redirect': { whenTls: false } });
   });
 
   it('are read under another prefix, and then not under that of ingress-nginx', () => {
@@ -91,9 +92,12 @@ describe('the policies of an Ingress', () => {
     expect(read({ 'auth-tls-match-cn': '' })).toMatchObject({ isClosed: false, problems: [] });
     expect(read({ 'server-snippet': 'add_header X y;' })).toMatchObject({
       isClosed: false,
-      problems: ['server-snippet] warning UnsupportedAnnotation'],
+      problems: ['server-snippet] error InvalidAnnotation'],
     });
-    expect(read({ 'server-snippet': 'location /x { deny all; }' }).isClosed).toBe(true);
+    // The snippet of a server closes all paths of its host by a policy of the host.
+    expect(read({ 'server-snippet': 'location /x { deny all; }' })).toMatchObject({
+      problems: ['server-snippet] error InvalidProtection'],
+    });
   });
 
   it('report names that nobody knows, with the name that was probably meant', () => {

@@ -34,6 +34,34 @@ describeWithEnvoy('redirects', () => {
     expect(await stage.outcome('b.test/x')).toBe('307 https://now.test/$1');
   });
 
+  it('fill in what nginx knows of the request', async () => {
+    await stage.apply({
+      moved: {
+        hosts: { 'moved.test': { '/': 'web:80' } },
+        annotations: { 'permanent-redirect': 'https://new.test$request_uri' },
+      },
+      scheme: {
+        hosts: { 'scheme.test': { '/': 'web:80' } },
+        annotations: { 'temporal-redirect': '$scheme://new.test${uri}?from=$host' },
+      },
+      unknown: {
+        hosts: { 'unknown.test': { '/': 'web:80' } },
+        annotations: { 'permanent-redirect': 'https://new.test/$geoip_city' },
+      },
+      path: { hosts: { 'path.test': { '/': 'web:80' } }, annotations: { 'temporal-redirect': '/new' } },
+    });
+    expect(await stage.outcome('moved.test/x%20?y=%25')).toBe('301 https://new.test/x%20?y=%25');
+    expect(await stage.outcome('scheme.test/x?y')).toBe('302 http://new.test/x?from=scheme.test');
+    expect(await stage.outcome('unknown.test/x')).toBe('web /x');
+    expect(await stage.outcome('path.test/x')).toBe('web /x');
+    expect(stage.problems()).toEqual(
+      expect.arrayContaining([
+        'unknown permanent-redirect InvalidAnnotation',
+        'path temporal-redirect InvalidAnnotation',
+      ]),
+    );
+  });
+
   it('go before the redirect to HTTPS and the deny list', async () => {
     await stage.apply({
       first: {
@@ -50,7 +78,7 @@ describeWithEnvoy('redirects', () => {
       bad: { hosts: { 'bad.test': { '/': 'web:80' } }, annotations: { 'permanent-redirect': 'a"b\r\nx: y' } },
     });
     expect(await stage.outcome('bad.test/')).toBe('web /');
-    expect(stage.problems()).toEqual(['bad permanent-redirect InvalidAnnotation']);
+    expect(stage.problems()).toContain('bad permanent-redirect InvalidAnnotation');
   });
 
   it('send the root of a host to its application, for all Ingresses of the host', async () => {

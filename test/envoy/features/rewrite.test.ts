@@ -21,6 +21,18 @@ describeWithEnvoy('rewriting and regular expressions', () => {
     expect(await stage.outcome('odd.test/a')).toBe('web /x%41\\1');
   });
 
+  it('redirects with 302 where the target is a URL', async () => {
+    await stage.apply({
+      away: {
+        hosts: { 'away.test': { '~/old(/|$)(.*)': 'web:80' } },
+        annotations: { 'rewrite-target': 'https://new.test:8443/x/$2' },
+      },
+      host: { hosts: { 'host.test': { '~/old': 'web:80' } }, annotations: { 'rewrite-target': 'http://new.test' } },
+    });
+    expect(await stage.outcome('away.test/old/a/b?c=d')).toBe('302 https://new.test:8443/x/a/b?c=d');
+    expect(await stage.outcome('host.test/older?c=d')).toBe('302 http://new.test/?c=d');
+  });
+
   it('does nothing where the target is the path itself', async () => {
     await stage.apply({
       same: { hosts: { 'same.test': { '/x': 'web:80' } }, annotations: { 'rewrite-target': '/x' } },

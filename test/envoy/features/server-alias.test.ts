@@ -26,4 +26,23 @@ describeWithEnvoy('aliases of a host', () => {
     expect(await stage.outcome('alias.test/x')).toBe('404');
     expect(await stage.outcome('main.test/x')).toBe('web /x');
   });
+
+  it('may be expressions, which go behind names and wildcards and before all else', async () => {
+    await stage.apply({
+      shop: {
+        hosts: { 'expression.test': { '/x': 'web:80' } },
+        annotations: { 'server-alias': String.raw`~^www\d+\.many\.test$, ~(a|b)\.some` },
+      },
+      named: { hosts: { 'www1.many.test': { '/': 'api:80' } } },
+      rest: { hosts: { '': { '/': 'api:80' } } },
+      bad: { hosts: { 'bad.test': { '/': 'web:80' } }, annotations: { 'server-alias': '~(?!a)' } },
+    });
+    expect(await stage.outcome('www2.many.test/x')).toBe('web /x');
+    expect(await stage.outcome('WWW22.many.test:8080/x')).toBe('web /x');
+    expect(await stage.outcome('www2.many.test/y')).toBe('404');
+    expect(await stage.outcome('www2.many.test.more/x')).toBe('api /x');
+    expect(await stage.outcome('b.some.test/x')).toBe('web /x');
+    expect(await stage.outcome('www1.many.test/x')).toBe('api /x');
+    expect(stage.problems()).toContain('bad server-alias InvalidAnnotation');
+  });
 });
