@@ -1,6 +1,6 @@
 /** Other names under which a host is served. */
 import { defineFeature } from './feature.ts';
-import { pathRegexFault } from '../model/path-regex.ts';
+import { regexFault } from '../model/path-regex.ts';
 import { invalid, list, matching, valid } from './value.ts';
 
 const label = /[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/i;
@@ -8,7 +8,7 @@ const hostName = matching(new RegExp(`(\\*\\.)?${label.source}(\\.${label.source
 
 const names = list((text) => {
   if (!text.startsWith('~')) return hostName(text);
-  const fault = pathRegexFault(`/${text.slice(1).replace(/^\^/, '')}`);
+  const fault = regexFault(text.slice(1));
   return fault === undefined && text.length > 1
     ? valid(text)
     : invalid(

@@ -1,5 +1,5 @@
 /** The conditions of `if` in nginx's configuration that Envoy's routes can tell. */
-import { pathRegexFault } from '../model/path-regex.ts';
+import { regexFault } from '../model/path-regex.ts';
 import type { HeaderMatcher } from './route-plan.ts';
 
 export type Condition =
@@ -38,7 +38,7 @@ function regexOf(operator: string, operand: string): string | undefined {
   if (operator === '') return '[^0]|.{2,}';
   if (operator.includes('=')) return escape(operand);
   const text = operand.replaceAll(' ', String.raw`\x20`);
-  if (text === '' || pathRegexFault(`/${text.replace(/^\^/, '')}`) !== undefined) return undefined;
+  if (text === '' || regexFault(text) !== undefined) return undefined;
   return `${operator.endsWith('*') ? '(?i)' : ''}.*?(?:${text}).*`;
 }
 

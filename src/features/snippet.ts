@@ -1,5 +1,5 @@
 /** What the lines of a snippet mean: those with an equal in Envoy are data, the others are judged by whether they protect. */
-import { groupCount, pathRegexFault } from '../model/path-regex.ts';
+import { groupCount, regexFault } from '../model/path-regex.ts';
 import { parseNginxConfig } from './nginx-config.ts';
 import type { Directive } from './nginx-config.ts';
 import { nginxFormat } from './nginx-format.ts';
@@ -182,7 +182,7 @@ class Draft {
 
   #rewrite(args: readonly string[], when: readonly HeaderMatcher[], path?: Step['path']): string | undefined {
     const [regex = '', replacement = '', flag = ''] = args;
-    const fault = pathRegexFault(`/${regex.replace(/^\^/, '')}`);
+    const fault = regexFault(regex);
     if (fault !== undefined) return fault;
     const dropsQuery = replacement.endsWith('?');
     const target = dropsQuery ? replacement.slice(0, -1) : replacement;
@@ -210,7 +210,7 @@ class Draft {
       this.#step({ kind: 'answer', status, location: location.value }, when, matched);
       return undefined;
     }
-    const groups = groupCount(`/${regex.replace(/^\^/, '')}`);
+    const groups = groupCount(`/(?:${regex})`);
     const substitution = (rest === '' ? '/' : rest)
       .replaceAll('\\', '\\\\')
       .replaceAll(/\$([1-9])/g, (_, digit: string) => (Number(digit) <= groups ? `\\${digit}` : ''));
@@ -334,7 +334,7 @@ function pathOf(modifier: string, text: string): Step['path'] | undefined {
       return text.startsWith('/') ? { kind: 'exact', text } : undefined;
     case '~':
     case '~*': {
-      const fault = pathRegexFault(`/${text.replace(/^\^/, '')}`);
+      const fault = regexFault(text);
       return fault === undefined
         ? { kind: 'regex', text: `${modifier === '~*' ? '(?i)' : ''}.*?(?:${text}).*` }
         : undefined;

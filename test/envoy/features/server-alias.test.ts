@@ -36,6 +36,7 @@ describeWithEnvoy('aliases of a host', () => {
       named: { hosts: { 'www1.many.test': { '/': 'api:80' } } },
       rest: { hosts: { '': { '/': 'api:80' } } },
       bad: { hosts: { 'bad.test': { '/': 'web:80' } }, annotations: { 'server-alias': '~(?!a)' } },
+      worse: { hosts: { 'worse.test': { '/': 'web:80' } }, annotations: { 'server-alias': '~*' } },
     });
     expect(await stage.outcome('www2.many.test/x')).toBe('web /x');
     expect(await stage.outcome('WWW22.many.test:8080/x')).toBe('web /x');
@@ -44,5 +45,6 @@ describeWithEnvoy('aliases of a host', () => {
     expect(await stage.outcome('b.some.test/x')).toBe('web /x');
     expect(await stage.outcome('www1.many.test/x')).toBe('api /x');
     expect(stage.problems()).toContain('bad server-alias InvalidAnnotation');
+    expect(stage.problems()).toContain('worse server-alias InvalidAnnotation');
   });
 });

@@ -127,6 +127,7 @@ describeWithEnvoy('snippets', () => {
       limit: location('limit_req zone=a;', 'limit.test'),
       unknown: location('if ($geoip_country = CH) { return 403; }', 'unknown.test'),
       torn: location('deny all', 'torn.test'),
+      regex: location('if ($uri ~ "*") { return 403; }', 'regex.test'),
       any: location('satisfy any;', 'any.test'),
       harmless: location('sub_filter a b; proxy_buffering on; gzip on; more_set_headers "X-A: 1";', 'harmless.test'),
       host: { ...server('auth_basic "x";', 'host.test'), created: '2026-01-01T00:00:00Z' },
@@ -141,7 +142,7 @@ describeWithEnvoy('snippets', () => {
     });
     expect(await stage.outcome('empty.test/')).toBe('503');
     expect(await stage.outcome('many.test/')).toBe('web /');
-    for (const host of ['often', 'lua', 'limit', 'unknown', 'torn', 'any', 'hostile']) {
+    for (const host of ['often', 'regex', 'lua', 'limit', 'unknown', 'torn', 'any', 'hostile']) {
       expect([host, await stage.outcome(`${host}.test/`)]).toEqual([host, '503']);
       expect(ofIngress(host)).toContain(`${host} configuration-snippet InvalidProtection`);
     }
