@@ -2,6 +2,7 @@
  * What a feature is: a file that owns settings (annotations and the ConfigMap keys behind them), says what they mean, and
  * writes that into Envoy's messages. Shared code never asks which feature it has; src/features/registry.ts lists them.
  */
+import type { Backend } from '../model/backend.ts';
 import type { AnyMessage } from '../proto/message.ts';
 import type { ConnectionPlan } from './connection-plan.ts';
 import type { ClusterPlan } from './cluster-plan.ts';
@@ -22,11 +23,14 @@ export interface Setting<T> {
   readonly configMap?: string;
   readonly parse: Parse<T>;
   readonly default: T;
+  /** Whether the value may have line breaks, as snippets of configuration do. */
+  readonly isMultiLine?: true;
   /**
    * What a bad value costs. `default`: it counts as not written. `no policy`: the feature does nothing. `closed`, of what
-   * protects paths: they answer 503, since without it they would be open.
+   * protects paths: they answer 503, since without it they would be open. `host closed`: the same, but the policy itself
+   * closes the whole host.
    */
-  readonly onInvalid?: 'default' | 'no policy' | 'closed';
+  readonly onInvalid?: 'default' | 'no policy' | 'closed' | 'host closed';
   readonly documentation: SettingDocumentation;
 }
 
@@ -52,6 +56,15 @@ export type ValuesOf<S extends Settings> = {
 /** Tells what is wrong with values that are good each by itself. */
 export type Report<K> = (setting: K, message: string, fix: string) => void;
 
+/** A certificate that TLS clients are asked for; who has none is let in, and told apart by routes. */
+export interface ClientAuthentication {
+  /** Equal for equal content. */
+  readonly id: string;
+  /** Who may have signed it, in PEM. */
+  readonly authorities: string;
+  readonly depth: number;
+}
+
 /** An HTTP filter of both listeners. */
 export interface HttpFilter {
   /** For all requests. Without `isOn` it is off, until `RoutePlan.filter` gives a route a config of its own. */
@@ -73,7 +86,9 @@ export interface Feature<S extends Settings, P, D> {
   usesRegex?(policy: P, path: string): boolean;
   /** Names under which a host of the Ingress is there as well, as far as no Ingress has a rule for them; `HostFacts.aliasOf`. */
   aliases?(policy: P, host: string): readonly string[];
-  /** Writes into the routes of one path. Called in the order of the features. */
+  /** What the routes of a host talk to beside their backends: each gets a cluster, which `cluster` may change. */
+  upstreams?(policy: P, host: string): readonly Backend[];
+  /** Writes into the routes of one path. Called in the order of the features; with `isOfHost`, for all paths of the host. */
   route?(policy: P, plan: RoutePlan): void;
   /** Whether the Ingress serves nothing by itself, but gives the same paths of another a second backend. */
   isAttached?(policy: P): boolean;
@@ -87,6 +102,8 @@ export interface Feature<S extends Settings, P, D> {
   readonly isOfHost?: boolean;
   /** With `isOfHost`: routes before all paths of the host, which `plan.answer` gives. */
   hostRoute?(policy: P, plan: RoutePlan, host: HostFacts): void;
+  /** With `isOfHost`: what TLS clients that name the host are asked for. */
+  clientAuthentication?(policy: P): ClientAuthentication | undefined;
   /** The part of the policy that the backends need a cluster of their own for: equal data share one. */
   backend?(policy: P): D | undefined;
   cluster?(data: D, plan: ClusterPlan): void;

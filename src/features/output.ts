@@ -15,11 +15,14 @@ type EnvoyFilter = MessageTypes['envoy.extensions.filters.network.http_connectio
 
 export function planRoute(scheme: Scheme, host: HostFacts, route: Route): RoutePlan {
   const plan = new RoutePlan(scheme, host, route);
-  const { byFeature } = route.policies;
-  for (const name of Object.keys(byFeature)) {
-    const feature = featureNamed(name);
-    if (route.isEmpty === true && feature?.isAccessCheck === true) plan.answer({ direct_response: { status: 503 } });
-    feature?.route?.(byFeature[name], plan);
+  const own = route.policies.byFeature;
+  const { byFeature: ofHost } = host.policies;
+  const isPlain = Object.keys(ofHost).length === 0;
+  for (const feature of isPlain ? Object.keys(own).flatMap((name) => featureNamed(name) ?? []) : features) {
+    const policy = (feature.isOfHost === true ? ofHost : own)[feature.name];
+    if (policy === undefined) continue;
+    if (route.isEmpty === true && feature.isAccessCheck === true) plan.answer({ direct_response: { status: 503 } });
+    feature.route?.(policy, plan);
   }
   return plan;
 }

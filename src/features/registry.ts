@@ -3,6 +3,7 @@
  * first, and the HTTP filters of the listeners are in this order, too.
  */
 import type { AnyFeature } from './feature.ts';
+import { access } from './access.ts';
 import { appRoot } from './app-root.ts';
 import { affinity } from './affinity.ts';
 import { backendProtocol } from './backend-protocol.ts';
@@ -11,6 +12,7 @@ import { brotli } from './brotli.ts';
 import { blockedClients } from './blocked-clients.ts';
 import { connections } from './connections.ts';
 import { canary } from './canary.ts';
+import { clientCertificate } from './client-certificate.ts';
 import { cors } from './cors.ts';
 import { customHeaders } from './custom-headers.ts';
 import { forwardedPrefix } from './forwarded-prefix.ts';
@@ -38,6 +40,7 @@ import { tlsRedirect } from './tls-redirect.ts';
 import { upstreamConnections } from './upstream-connections.ts';
 import { upstreamHash } from './upstream-hash.ts';
 import { upstreamVhost } from './upstream-vhost.ts';
+import { upstreamTls } from './upstream-tls.ts';
 
 export const features: readonly AnyFeature[] = [
   connections,
@@ -53,10 +56,12 @@ export const features: readonly AnyFeature[] = [
   cors,
   redirect,
   tlsRedirect,
+  clientCertificate,
   rateLimitExemption,
   limitConnections,
   rateLimit,
   sourceRange,
+  access,
   requestBuffering,
   limitRate,
   rewrite,
@@ -75,6 +80,7 @@ export const features: readonly AnyFeature[] = [
   upstreamConnections,
   responseRewriting,
   needless,
+  upstreamTls,
 ];
 
 const byName: ReadonlyMap<string, AnyFeature> = new Map(features.map((feature) => [feature.name, feature]));

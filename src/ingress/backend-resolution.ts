@@ -1,10 +1,12 @@
 /** What a backend stands for in the cluster: the port of its Service, and how requests get there. */
+import { isIP } from 'node:net';
 import type { Service, ServicePort } from '../cluster/kubernetes-object.ts';
 import { planCluster } from '../features/output.ts';
 import { describePort } from '../model/backend.ts';
 import type { Backend, BackendProtocol, Transport } from '../model/backend.ts';
 import type { Origin } from '../model/host.ts';
 import type { Problem, ProblemReason } from '../model/problem.ts';
+import { isForeignAddress } from './endpoint-address.ts';
 import { parseHostName } from './host-name.ts';
 
 export interface ResolvedBackend {
@@ -38,7 +40,7 @@ export function resolveBackend(
   backend: Backend,
   service: Service | undefined,
   origins: readonly Origin[],
-  policy: Pick<BackendPolicy, 'allowExternalNames'>,
+  policy: BackendPolicy,
 ): ResolvedBackend {
   const name = `${backend.namespace}/${backend.service}`;
   const report = (severity: Problem['severity'], reason: ProblemReason, message: string, fix: string) =>
@@ -52,6 +54,18 @@ export function resolveBackend(
     origins,
     problems: report('error', reason, `Service ${name} ${message}, so its paths answer 503`, fix),
   });
+  if (backend.external !== undefined) {
+    const { external } = backend;
+    const transport: Transport = { ...plain, external };
+    if (policy.allowLocalEndpoints || !isLocal(external.host)) {
+      return { backend, port: undefined, isOnlyPort: false, transport, prefersIPv6: false, origins, problems: [] };
+    }
+    const message = `the host ${external.host} is, to an Envoy, its own machine or network, so nothing is sent there`;
+    return {
+      ...unresolved('EndpointRefused', '', ''),
+      problems: report('error', 'EndpointRefused', message, 'name a Service of the cluster, as NAME.NAMESPACE.svc'),
+    };
+  }
   if (service === undefined) {
     return unresolved(
       'ServiceNotFound',
@@ -132,8 +146,14 @@ function portOutside(service: Service, { port }: Backend): ServicePort | undefin
 /** A DNS name; not an address and not a name for the machine that Envoy runs on, whose ports are not for everyone. */
 function externalHost(text: string): string | undefined {
   const host = parseHostName(text.replace(/\.$/, ''));
-  const isLocal = host === undefined || host.startsWith('*') || /^(.*\.)?localhost(\.localdomain)?$/.test(host);
-  return isLocal ? undefined : host;
+  return host === undefined || host.startsWith('*') || localName.test(host) ? undefined : host;
+}
+
+const localName = /^(.*\.)?localhost(\.localdomain)?\.?$/i;
+
+/** As a name or an address that anybody can tell; what a name resolves to is for the operator's network policy. */
+function isLocal(host: string): boolean {
+  return isIP(host) === 0 ? localName.test(host) : !isForeignAddress(host);
 }
 
 /** The names that Kubernetes defines (Service, appProtocol), and those that other ingress controllers and meshes know. */

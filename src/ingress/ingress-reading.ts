@@ -1,7 +1,8 @@
 /** What one Ingress asks for, host by host, read without a look at any other Ingress or at the Services it names. */
 import type { Ingress, IngressBackend, IngressTls } from '../cluster/kubernetes-object.ts';
-import { aliasesOf, backendVariant, isAttached, usesRegex } from '../features/policies.ts';
-import type { BackendVariant, PolicyReading } from '../features/policies.ts';
+import type { BackendVariant } from '../features/cluster-variant.ts';
+import { aliasesOf, backendVariant, isAttached, upstreamsOf, usesRegex } from '../features/policies.ts';
+import type { PolicyReading } from '../features/policies.ts';
 import type { BackendPort } from '../model/backend.ts';
 import { anyHost } from '../model/host.ts';
 import type { Origin, Route, RouteAction } from '../model/host.ts';
@@ -112,7 +113,7 @@ class Reader {
         }
         const action = this.#readBackend(path.backend, `${pathField}.backend`);
         const origin = { object: this.#object, field: pathField };
-        draft.routes.push({ match, action, policies: this.#policies, origin });
+        draft.routes.push({ match, action, policies: this.#policies, origin, ...this.#upstreamsFor(host) });
       });
     });
   }
@@ -124,8 +125,8 @@ class Reader {
     const action = this.#readBackend(defaultBackend, 'spec.defaultBackend');
     const origin = { object: this.#object, field: 'spec.defaultBackend' };
     const fallback: Route = { match: { kind: 'prefix', path: '' }, action, policies: this.#policies, origin };
-    if (rules.length === 0) this.#host(anyHost).fallback = fallback;
-    for (const draft of this.#hosts.values()) draft.fallback = fallback;
+    if (rules.length === 0) this.#host(anyHost);
+    for (const [host, draft] of this.#hosts) draft.fallback = { ...fallback, ...this.#upstreamsFor(host) };
   }
 
   readTls(entry: IngressTls, field: string): void {
@@ -184,6 +185,11 @@ class Reader {
       'number' in port ? { kind: 'number', number: port.number } : { kind: 'name', name: port.name };
     const { namespace } = this.#object;
     return { kind: 'backend', backend: { namespace, service: name, port: backendPort, ...this.#variant } };
+  }
+
+  #upstreamsFor(host: string): Pick<Route, 'upstreams'> {
+    const upstreams = upstreamsOf(this.#policies, host);
+    return upstreams.length === 0 ? {} : { upstreams };
   }
 
   #host(name: string): HostDraft {

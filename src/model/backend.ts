@@ -13,18 +13,21 @@ export interface Backend {
   /** What sets it apart from other uses of the same port, as a short hash, and by feature. */
   readonly variant?: string;
   readonly policies?: Readonly<Record<string, unknown>>;
+  /** A host that no Service stands for: `service` is then its name, and `namespace` empty. */
+  readonly external?: { readonly host: string; readonly port: number };
 }
 
 /**
- * `namespace/service/port`, or `namespace/service` for the first port, and `~variant` behind it if there is one. Unique, since a port name has at least one letter
- * and a number has none. Envoy's cluster and its load assignment carry this name.
+ * `namespace/service/port`, or `namespace/service` for the first port, `host:port` for one that no Service stands for, and
+ * `~variant` behind it if there is one. Unique, since a port name has at least one letter and a number has none. Envoy's cluster and its load assignment carry this name.
  */
 export function backendName(backend: Backend): string {
   const { variant } = backend;
   return variant === undefined ? portName(backend) : `${portName(backend)}~${variant}`;
 }
 
-function portName({ namespace, service, port }: Backend): string {
+function portName({ namespace, service, port, external }: Backend): string {
+  if (external !== undefined) return `${external.host}:${external.port}`;
   switch (port.kind) {
     case 'number':
       return `${namespace}/${service}/${port.number}`;

@@ -33,6 +33,8 @@ export interface Route {
   readonly canary?: Canary;
   /** Set when the backend is known to have no endpoints, so that this can be answered before other checks. */
   readonly isEmpty?: true;
+  /** What its policies talk to, beside the backend of the action. */
+  readonly upstreams?: readonly Backend[];
 }
 
 /** A second backend for the requests of a route, from an Ingress of its own. */

@@ -39,7 +39,12 @@ export function translateVirtualHost(
 ): VirtualHost {
   const isWildcard = host.name.startsWith('*.');
   const headers = isWildcard ? [oneLabelBefore(host.name)] : [];
-  const facts = { name: host.name, hasTls: host.hasTls || isCoveredByTls, aliasOf: host.aliasOf };
+  const facts = {
+    name: host.name,
+    hasTls: host.hasTls || isCoveredByTls,
+    aliasOf: host.aliasOf,
+    policies: host.policies,
+  };
   const isComplete = host.routes.some(isRoot);
   const own = unmatched === undefined || isComplete ? host.routes : [...host.routes, inPlace(host, unmatched)];
   const routes = [
@@ -56,7 +61,7 @@ export function translateVirtualHost(
 }
 
 function routesOf(table: RouteConfigurationName, host: Host): readonly EnvoyRoute[] {
-  const facts = { name: host.name, hasTls: host.hasTls, aliasOf: host.aliasOf };
+  const facts = { name: host.name, hasTls: host.hasTls, aliasOf: host.aliasOf, policies: host.policies };
   return [
     ...hostAnswers(table, facts, host, []),
     ...host.routes.flatMap((route) => translateRoute(table, facts, route, [])),

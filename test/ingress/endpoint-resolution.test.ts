@@ -8,7 +8,7 @@ import { endpointSlice, service } from '../support/objects.ts';
 /** Of port 80, as `address:port`. */
 function endpointsOf(of: Service, ...slices: readonly EndpointSlice[]): readonly string[] {
   const backend = { namespace: 'default', service: 'web', port: { kind: 'number', number: 80 } } as const;
-  const resolved = resolveBackend(backend, of, [], { allowExternalNames: false });
+  const resolved = resolveBackend(backend, of, [], { allowExternalNames: false, allowLocalEndpoints: true });
   return resolveEndpoints(resolved, slices, { allowLocalEndpoints: false }).endpoints.map(
     ({ address, port }) => `${address}:${port}`,
   );
