@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { unownedProblem } from '../../src/features/annotation-name.ts';
 import { backendVariant, defaultSettings, readDefaults, readPolicies } from '../../src/features/policies.ts';
 import type { FeatureSettings } from '../../src/features/policies.ts';
 import { ingress } from '../support/objects.ts';
@@ -85,10 +86,8 @@ describe('the policies of an Ingress', () => {
   });
 
   it('close the paths when an annotation that protects them is not supported, and only then', () => {
-    expect(read({ 'auth-tls-match-cn': 'CN=x' })).toMatchObject({
-      isClosed: true,
-      problems: ['auth-tls-match-cn] error UnsupportedProtection'],
-    });
+    expect(unownedProblem('limit-rps', '5', []).reason).toBe('UnsupportedProtection');
+    expect(unownedProblem('limit-rps', '0', []).reason).toBe('UnsupportedAnnotation');
     expect(read({ 'auth-tls-match-cn': '' })).toMatchObject({ isClosed: false, problems: [] });
     expect(read({ 'server-snippet': 'add_header X y;' })).toMatchObject({
       isClosed: false,

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { ingressNginxSettings } from '../../src/features/ingress-nginx-settings.ts';
-import { defaultSettings, readDefaults, readPolicies } from '../../src/features/policies.ts';
+import { defaultSettings, readDefaults } from '../../src/features/policies.ts';
 import { features } from '../../src/features/registry.ts';
-import { configMap, ingress, ingressClass, applied } from '../support/objects.ts';
+import { unownedKeyProblem } from '../../src/features/unowned-setting.ts';
+import { configMap, ingressClass, applied } from '../support/objects.ts';
 import { translationOptions } from '../support/serving.ts';
 import { Translation } from '../../src/translation/translation.ts';
 
@@ -37,12 +38,10 @@ describe('keys of the ConfigMap', () => {
     expect(problems({ 'enable-modsecurity': 'false', 'enable-ocsp': 'false', 'ssl-reject-handshake': '' })).toEqual([]);
   });
 
-  it('close all paths where they protect and are not supported', () => {
-    const defaults = readDefaults({ ...defaultSettings, object, configMap: { 'global-auth-url': 'http://a.test' } });
-    expect(defaults).toMatchObject({ isClosed: true, problems: [{ reason: 'UnsupportedProtection' }] });
-    const annotated = ingress('i', { annotations: { 'nginx.ingress.kubernetes.io/use-regex': 'true' } });
-    expect(readPolicies(annotated, defaults).isClosed).toBe(true);
-    expect(readPolicies(ingress('i', {}), defaults).isClosed).toBe(true);
+  it('are told apart where they protect: without a feature that owns them they close all paths', () => {
+    expect(unownedKeyProblem('global-auth-url', 'http://a.test', [])).toMatchObject({
+      reason: 'UnsupportedProtection',
+    });
   });
 
   it('that features own are names of ingress-nginx', () => {
