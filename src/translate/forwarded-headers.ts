@@ -23,7 +23,7 @@ const claims = [
 ] as const;
 
 /** Never believed, not even from a proxy in front: they are made anew from the others. */
-const derived = [errorHeader, 'x-original-forwarded-for', 'x-real-ip', 'x-scheme'] as const;
+const derived = ['x-original-forwarded-for', 'x-real-ip', 'x-scheme', errorHeader] as const;
 
 /**
  * Takes them away before Envoy looks at them; what X-Forwarded-For was stays visible under another name.

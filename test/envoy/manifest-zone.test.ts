@@ -22,7 +22,7 @@ interface Deployment {
 function overlayOf(zone: string): object {
   const path = join(import.meta.dirname, '..', '..', 'manifests', 'base', 'envoy', 'deployment.yaml');
   const { spec }: Deployment = parse(readFileSync(path, 'utf8'));
-  const args = spec.template.spec.initContainers[0]?.args ?? [];
+  const args = spec.template.spec.initContainers.flatMap((each) => each.args);
   return parse((args[args.indexOf('--config-yaml') + 1] ?? '').replaceAll('$(ZONE)', zone));
 }
 

@@ -18,7 +18,6 @@ describeWithEnvoy('what Sluice does not do', () => {
       }),
       rest: serve('rest.test', {
         'stream-snippet': 'server { listen 8000; }',
-        'auth-snippet': 'proxy_set_header X-A b;',
         'enable-opentelemetry': 'true',
         'opentelemetry-trust-incoming-span': 'false',
         'opentelemetry-operation-name': 'name',
@@ -29,7 +28,6 @@ describeWithEnvoy('what Sluice does not do', () => {
     expect(await stage.outcome('waf.test/')).toBe('web /');
     expect(await stage.outcome('rest.test/')).toBe('web /');
     expect(stage.problems()).toEqual([
-      'rest auth-snippet InvalidAnnotation',
       'rest enable-opentelemetry InvalidAnnotation',
       'rest fastcgi-index InvalidAnnotation',
       'rest fastcgi-params-configmap InvalidAnnotation',

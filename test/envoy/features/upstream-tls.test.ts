@@ -87,8 +87,8 @@ describeWithEnvoy('TLS towards backends', () => {
       nameless: towards('nameless', { ...verify, 'proxy-ssl-secret': 'ca' }),
     });
     expect(await body('good')).toBe('over TLS');
-    expect(await body('wrongname')).toBe(503);
-    expect(await body('wrongca')).toBe(503);
+    expect(await body('wrongname')).toBe(502);
+    expect(await body('wrongca')).toBe(502);
     expect(await body('unverified')).toBe('over TLS');
     expect(await body('nameless')).toBe('over TLS');
   });
