@@ -1,7 +1,7 @@
 /** Asks the clients of a host for a certificate, and lets nobody pass who has shown it under another name. */
 import { createHash } from 'node:crypto';
 import type { Secret } from '../cluster/kubernetes-object.ts';
-import { pathRegexFault } from '../model/path-regex.ts';
+import { regexFault } from '../model/path-regex.ts';
 import { readAuthorities } from './authorities.ts';
 import { defineFeature } from './feature.ts';
 import { namedSecret } from './named-secret.ts';
@@ -128,7 +128,7 @@ export const clientCertificate = defineFeature({
     plan.answer({ direct_response: { status: 403 } }, { headers: [not(subjectHeader, { safe_regex: { regex } })] });
   },
 
-  route(policy, plan) {
+  hostPath(policy, plan) {
     plan.removeRequestHeaders(...passed);
     if (policy.kind === 'closed') return;
     if (plan.scheme === 'http') {
@@ -168,7 +168,7 @@ function authoritiesOf(name: string, secret: Secret, report: Report<'secret'>): 
 
 function isSubjectGood(text: string, report: Report<'subject'>): boolean {
   if (text === '') return true;
-  const why = text.startsWith('CN=') ? pathRegexFault(`/${text}`) : 'does not begin with CN=';
+  const why = text.startsWith('CN=') ? regexFault(text) : 'does not begin with CN=';
   if (why === undefined && text.length <= 1024) return true;
   report(
     'subject',

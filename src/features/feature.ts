@@ -56,7 +56,7 @@ export type ValuesOf<S extends Settings> = {
 /** Tells what is wrong with values that are good each by itself. */
 export type Report<K> = (setting: K, message: string, fix: string, cost?: Cost) => void;
 
-/** `host closed`: a policy of the host sees to it that all its paths answer 503. */
+/** `host closed`: a policy of the host sees to it that all its paths are closed. */
 export type Cost = NonNullable<Setting<unknown>['onInvalid']>;
 
 /** A certificate that TLS clients are asked for; who has none is let in, and told apart by routes. */
@@ -99,7 +99,7 @@ export interface Feature<S extends Settings, P, D> {
   upstreams?(policy: P, host: string): readonly Backend[];
   /** Name of a Service of the same namespace that serves when the one of a path has no endpoints. */
   spareService?(policy: P): string | undefined;
-  /** Writes into the routes of one path. Called in the order of the features; with `isOfHost`, for all paths of the host. */
+  /** Writes into the routes of one path. Called in the order of the features. */
   route?(policy: P, plan: RoutePlan): void;
   /** Whether the Ingress serves nothing by itself, but gives the same paths of another a second backend. */
   isAttached?(policy: P): boolean;

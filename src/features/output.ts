@@ -1,6 +1,7 @@
 /** Lets the features write into Envoy's messages, each its own part, in the order of the list. */
 import type { Backend } from '../model/backend.ts';
 import type { Host, Route } from '../model/host.ts';
+import { noPolicies } from '../model/policy.ts';
 import type { Policies } from '../model/policy.ts';
 import type { MessageTypes } from '../proto/message.ts';
 import { emptyClusterPlan } from './cluster-plan.ts';
@@ -16,15 +17,13 @@ type EnvoyFilter = MessageTypes['envoy.extensions.filters.network.http_connectio
 
 export function planRoute(scheme: Scheme, host: HostFacts, route: Route, spare?: Backend): RoutePlan {
   const plan = new RoutePlan(scheme, host, route, spare);
-  const own = route.policies.byFeature;
-  const { byFeature: ofHost } = host.policies;
-  const isPlain = Object.keys(ofHost).length === 0;
-  for (const feature of isPlain ? Object.keys(own).flatMap((name) => featureNamed(name) ?? []) : features) {
-    const policy = (feature.isOfHost === true ? ofHost : own)[feature.name];
-    if (policy === undefined) continue;
-    if (route.isEmpty === true && feature.isAccessCheck === true) plan.answer({ direct_response: { status: 503 } });
-    feature.route?.(policy, plan);
+  const { byFeature } = route.policies;
+  for (const name of Object.keys(byFeature)) {
+    const feature = featureNamed(name);
+    if (route.isEmpty === true && feature?.isAccessCheck === true) plan.answer({ direct_response: { status: 503 } });
+    feature?.route?.(byFeature[name], plan);
   }
+  const { byFeature: ofHost } = host.policies ?? noPolicies;
   for (const name of Object.keys(ofHost)) featureNamed(name)?.hostPath?.(ofHost[name], plan);
   return plan;
 }
@@ -33,7 +32,11 @@ export function planRoute(scheme: Scheme, host: HostFacts, route: Route, spare?:
 export function planHost(scheme: Scheme, facts: HostFacts, { policies }: Host, route: Route): RoutePlan {
   const plan = new RoutePlan(scheme, facts, route);
   const { byFeature } = policies;
-  for (const name of Object.keys(byFeature)) featureNamed(name)?.hostRoute?.(byFeature[name], plan, facts);
+  // They come from several Ingresses, in any order.
+  for (const feature of Object.keys(byFeature).length === 0 ? [] : features) {
+    const policy = byFeature[feature.name];
+    if (policy !== undefined) feature.hostRoute?.(policy, plan, facts);
+  }
   return plan;
 }
 

@@ -309,7 +309,7 @@ const outcomes = {
   closed: { reason: 'InvalidProtection', text: 'so that nothing is open that should not be, its paths answer 503' },
   'host closed': {
     reason: 'InvalidProtection',
-    text: 'so that nothing is open that should not be, its hosts answer none of their paths',
+    text: 'so that nothing is open that should not be, all paths of its hosts are closed',
   },
 } as const;
 

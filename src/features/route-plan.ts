@@ -20,8 +20,8 @@ export interface HostFacts {
   readonly hasTls: boolean;
   /** The host whose alias this is; undefined for one that has rules. */
   readonly aliasOf: string | undefined;
-  /** What goes for the whole host. */
-  readonly policies: Host['policies'];
+  /** Those of the host. */
+  readonly policies?: Host['policies'];
   /** Serves what no host has, and says the error pages where the Ingress has no default backend of its own. */
   readonly defaultBackend?: Backend;
 }

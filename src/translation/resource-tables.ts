@@ -1,8 +1,8 @@
 /** The second half of the translation: tables from the routing model to encoded Envoy resources. */
 import type { Graph, Look, Table } from '../cluster/table.ts';
 import { planConnections } from '../features/output.ts';
-import { backendName } from '../model/backend.ts';
 import { clientAuthenticationOf } from '../features/policies.ts';
+import { backendName } from '../model/backend.ts';
 import { anyHost, knownHosts, wildcardOf } from '../model/host.ts';
 import type { Host } from '../model/host.ts';
 import { noPolicies } from '../model/policy.ts';
