@@ -19,6 +19,7 @@ const bootstrapFiles = renderBootstrapFiles(
     nodeId: 'envoy',
     cluster: 'sluice',
     adminSocket: '/run/sluice/admin.sock',
+    verifierSocket: '/run/sluice/verify.sock',
     statusPort: '8002',
     maxHeapBytes: '966367641',
     xdsTlsCert: '/etc/sluice/xds/tls.crt',

@@ -29,6 +29,8 @@ export interface Bootstrap {
   readonly xds: HostPort & { readonly tls?: TlsFiles };
   /** Where the Envoy's own admin interface listens. */
   readonly admin: AdminAddress;
+  /** Where `sluice verify` is, beside the Envoy; 127.0.0.1:9902 when left out. */
+  readonly verifier?: AdminAddress;
   /** Where it tells whether it is ready, and its metrics. */
   readonly statusPort?: number;
   /** Where it finds the files of `renderBootstrapFiles`; without it, the bootstrap is a file of its own. */
@@ -84,7 +86,7 @@ function readAdmin(settings: Settings): AdminAddress {
   throw new UsageError('--admin-socket excludes --admin-address and --admin-port: the admin interface has one address');
 }
 
-function readOptional(settings: Settings): Pick<Bootstrap, 'statusPort' | 'folder' | 'zone'> {
+function readOptional(settings: Settings): Pick<Bootstrap, 'statusPort' | 'folder' | 'zone' | 'verifier'> {
   const statusPort = settings.one('status-port', parsePort);
   const directory = settings.one('output-directory', parseText);
   const mounted = settings.one('mounted-at', parseText);
@@ -93,7 +95,14 @@ function readOptional(settings: Settings): Pick<Bootstrap, 'statusPort' | 'folde
   }
   const folder = mounted ?? (directory === undefined ? undefined : resolve(directory));
   const zone = settings.one('zone', parseText);
+  const socket = settings.one('verifier-socket', parseText);
+  const address = settings.one('verifier-address', parseHostPort);
+  if (socket !== undefined && address !== undefined) {
+    throw new UsageError('--verifier-socket excludes --verifier-address: the verifier has one address');
+  }
+  const verifier = socket === undefined ? address : { socket };
   return {
+    ...(verifier !== undefined && { verifier }),
     ...(statusPort !== undefined && { statusPort }),
     ...(folder !== undefined && { folder }),
     ...(zone !== undefined && { zone }),
@@ -114,7 +123,7 @@ function parseBytes(setting: Setting): number {
 
 /** YAML, with the comments of the template. */
 export function renderBootstrap(wanted: Bootstrap): string {
-  const { nodeId, cluster, xds, admin, maxHeapBytes, statusPort, folder, zone } = wanted;
+  const { nodeId, cluster, xds, admin, maxHeapBytes, statusPort, folder, zone, verifier } = wanted;
   const document = parseDocument(readFileSync(packagePath('envoy/bootstrap.yaml'), 'utf8'));
   document.commentBefore = ' The bootstrap of one Envoy, made by `sluice bootstrap`.';
   const set = (path: readonly (string | number)[], value: unknown) => {
@@ -132,6 +141,11 @@ export function renderBootstrap(wanted: Bootstrap): string {
   const endpoint = [...upstream, 'load_assignment', 'endpoints', 0, 'lb_endpoints', 0, 'endpoint'];
   set([...endpoint, 'address'], envoyAddress(xds));
   if (xds.tls !== undefined) set([...upstream, 'transport_socket'], transportSocket(xds.host, xds.tls, folder));
+
+  if (verifier !== undefined) {
+    const own = ['static_resources', 'clusters', 1, 'load_assignment', 'endpoints', 0, 'lb_endpoints', 0, 'endpoint'];
+    set([...own, 'address'], envoyAddress(verifier));
+  }
 
   if (zone !== undefined) {
     set(['node', 'locality'], { zone });

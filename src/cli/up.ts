@@ -14,6 +14,7 @@ import {
   type Flags,
   type HostPort,
 } from '../setting.ts';
+import { startVerifier } from '../verifier/server.ts';
 import { renderBootstrap } from './bootstrap.ts';
 import { ChangeReport } from './change-report.ts';
 import { requireReadableManifests } from './file-check.ts';
@@ -115,11 +116,13 @@ async function runEnvoy({ config, envoyAdmin, executable, controlPlane, stopped,
     admin: { host: admin.host, port: controlPlane.adminPort },
     envoyAdmin,
   };
+  const verifier = await startVerifier({ host: '127.0.0.1', port: 0 });
   const bootstrap = renderBootstrap({
     nodeId: 'local',
     cluster: 'default',
     xds: { ...addresses.xds, ...(xds.tls?.kind === 'files' && { tls: xds.tls }) },
     admin: envoyAdmin,
+    verifier: { host: '127.0.0.1', port: verifier.port },
     maxHeapBytes: 2 ** 30,
   });
   const reporting = reportChanges(controlPlane);
@@ -133,6 +136,7 @@ async function runEnvoy({ config, envoyAdmin, executable, controlPlane, stopped,
     return 1;
   } finally {
     reporting.unsubscribe();
+    await verifier.stop();
   }
 }
 

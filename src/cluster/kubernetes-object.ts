@@ -176,6 +176,8 @@ export interface Secret {
   readonly certificate: string;
   /** `tls.key`: PEM text; empty when absent. */
   readonly privateKey: string;
+  /** Further keys, as text: for annotations such as `auth-secret`. Left out when there are none. */
+  readonly entries?: Readonly<Record<string, string>>;
 }
 
 /** `v1` ConfigMap, without `binaryData`. */

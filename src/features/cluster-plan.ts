@@ -9,6 +9,10 @@ type UpstreamFilter = MessageTypes['envoy.extensions.filters.network.http_connec
 /** A plain record that the features fill in. What is left undefined is as the Service says, or the default. */
 export interface ClusterPlan {
   protocol: BackendProtocol | undefined;
+  /** What a TLS client names, and the server is not asked to prove. */
+  serverName: string | undefined;
+  /** Of backends that speak TLS. */
+  tls: MessageTypes['envoy.extensions.transport_sockets.tls.v3.CommonTlsContext'] | undefined;
   connectTimeoutSeconds: number | undefined;
   /** Requests after which a connection is closed. */
   requestsPerConnection: number | undefined;
@@ -28,6 +32,8 @@ export interface ClusterPlan {
 export function emptyClusterPlan(): ClusterPlan {
   return {
     protocol: undefined,
+    serverName: undefined,
+    tls: undefined,
     connectTimeoutSeconds: undefined,
     requestsPerConnection: undefined,
     idleSeconds: undefined,

@@ -27,9 +27,10 @@ export interface Setting<T> {
   readonly hasLines?: true;
   /**
    * What a bad value costs. `default`: it counts as not written. `no policy`: the feature does nothing. `closed`, of what
-   * protects paths: they answer 503, since without it they would be open.
+   * protects paths: they answer 503, since without it they would be open. `host closed`: the same, but the policy itself
+   * closes the whole host.
    */
-  readonly onInvalid?: 'default' | 'no policy' | 'closed';
+  readonly onInvalid?: 'default' | 'no policy' | 'closed' | 'host closed';
   readonly documentation: SettingDocumentation;
 }
 
@@ -55,8 +56,17 @@ export type ValuesOf<S extends Settings> = {
 /** Tells what is wrong with values that are good each by itself. */
 export type Report<K> = (setting: K, message: string, fix: string, cost?: Cost) => void;
 
-/** `host closed`: a policy of the host sees to it that all its paths answer 503. */
-export type Cost = NonNullable<Setting<unknown>['onInvalid']> | 'host closed';
+/** `host closed`: a policy of the host sees to it that all its paths are closed. */
+export type Cost = NonNullable<Setting<unknown>['onInvalid']>;
+
+/** A certificate that TLS clients are asked for; who has none is let in, and told apart by routes. */
+export interface ClientAuthentication {
+  /** Equal for equal content. */
+  readonly id: string;
+  /** Who may have signed it, in PEM. */
+  readonly authorities: string;
+  readonly depth: number;
+}
 
 /** An HTTP filter of both listeners. */
 export interface HttpFilter {
@@ -105,6 +115,8 @@ export interface Feature<S extends Settings, P, D> {
   hostRoute?(policy: P, plan: RoutePlan, host: HostFacts): void;
   /** With `isOfHost`: writes into the routes of each path of the host, after their own policies. */
   hostPath?(policy: P, plan: RoutePlan): void;
+  /** With `isOfHost`: what TLS clients that name the host are asked for. */
+  clientAuthentication?(policy: P): ClientAuthentication | undefined;
   /** The part of the policy that the backends need a cluster of their own for: equal data share one. */
   backend?(policy: P): D | undefined;
   cluster?(data: D, plan: ClusterPlan): void;

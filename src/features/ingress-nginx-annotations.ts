@@ -146,15 +146,10 @@ export const ingressNginxAnnotations: readonly string[] = [
  * them, paths that ask for them answer 503: served without, they would be open.
  */
 export const protectiveAnnotations: ReadonlyMap<string, RegExp> = new Map([
-  ['auth-type', /./],
-  ['auth-url', /./],
-  ['auth-tls-secret', /./],
-  ['auth-tls-match-cn', /./],
   ['allowlist-source-range', /./],
   ['whitelist-source-range', /./],
   ['denylist-source-range', /./],
   ['limit-rps', /[1-9]/],
   ['limit-rpm', /[1-9]/],
   ['limit-connections', /[1-9]/],
-  ['proxy-ssl-verify', /^on$/i],
 ]);

@@ -9,6 +9,8 @@ import type { ConfigMap, Secret } from '../cluster/kubernetes-object.ts';
 export interface ObjectLookup {
   /** Of the object that is being read, in which a name without one is looked for. */
   readonly namespace: string;
+  /** Whether values may name objects of other namespaces; no when left out. */
+  readonly allowsOtherNamespaces?: boolean;
   configMap(key: string): ConfigMap | undefined;
   secret(key: string): Secret | undefined;
 }

@@ -32,7 +32,11 @@ export function planRoute(scheme: Scheme, host: HostFacts, route: Route, spare?:
 export function planHost(scheme: Scheme, facts: HostFacts, { policies }: Host, route: Route): RoutePlan {
   const plan = new RoutePlan(scheme, facts, route);
   const { byFeature } = policies;
-  for (const name of Object.keys(byFeature)) featureNamed(name)?.hostRoute?.(byFeature[name], plan, facts);
+  // They come from several Ingresses, in any order.
+  for (const feature of Object.keys(byFeature).length === 0 ? [] : features) {
+    const policy = byFeature[feature.name];
+    if (policy !== undefined) feature.hostRoute?.(policy, plan, facts);
+  }
   return plan;
 }
 

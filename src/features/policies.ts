@@ -1,5 +1,4 @@
 /** Reads what the annotations of an Ingress, the ConfigMap and the defaults ask for, by the list of features. */
-import { createHash } from 'node:crypto';
 import type { Ingress } from '../cluster/kubernetes-object.ts';
 import type { Backend } from '../model/backend.ts';
 import type { ObjectRef } from '../model/object-ref.ts';
@@ -7,7 +6,9 @@ import type { Policies } from '../model/policy.ts';
 import type { Problem, ProblemReason } from '../model/problem.ts';
 import { unownedProblem } from './annotation-name.ts';
 import { unownedKeyProblem } from './unowned-setting.ts';
-import type { AnyFeature, Cost, Setting } from './feature.ts';
+import { clusterVariant } from './cluster-variant.ts';
+import type { BackendVariant } from './cluster-variant.ts';
+import type { AnyFeature, ClientAuthentication, Cost, Setting } from './feature.ts';
 import { noObjects } from './object-lookup.ts';
 import type { ObjectLookup } from './object-lookup.ts';
 import { featureNamed, features } from './registry.ts';
@@ -94,7 +95,8 @@ export function readPolicies(
   }
   if (written.size === 0) return { ...defaults, problems: noProblems };
   const object = { kind: 'Ingress', namespace: metadata.namespace, name: metadata.name };
-  const found = { ...objects, namespace: metadata.namespace };
+  const allowsOtherNamespaces = defaults.settings.configMap['allow-cross-namespace-resources']?.trim() === 'true';
+  const found = { ...objects, namespace: metadata.namespace, allowsOtherNamespaces };
   const lookup = new Lookup(defaults.settings, { object, values: written }, found);
   const touched = new Set<AnyFeature>();
   const unowned: FeatureReading[] = [];
@@ -128,11 +130,6 @@ export function aliasesOf({ byFeature }: Policies, host: string): readonly strin
   return Object.keys(byFeature).flatMap((name) => featureNamed(name)?.aliases?.(byFeature[name], host) ?? []);
 }
 
-/** What the routes of a host talk to beside their backends, each once. */
-export function upstreamsOf({ byFeature }: Policies, host: string): readonly Backend[] {
-  return Object.keys(byFeature).flatMap((name) => featureNamed(name)?.upstreams?.(byFeature[name], host) ?? []);
-}
-
 /** Name of the Service that takes the place of one without endpoints, see `Feature.spareService`. */
 export function spareService({ byFeature }: Policies): string | undefined {
   for (const name of Object.keys(byFeature)) {
@@ -142,21 +139,23 @@ export function spareService({ byFeature }: Policies): string | undefined {
   return undefined;
 }
 
-/** What sets the cluster of a backend apart: equal policies give the same, on every replica. */
-export interface BackendVariant {
-  /** Stands in the name of the cluster. */
-  readonly variant: string;
-  readonly policies: Readonly<Record<string, unknown>>;
-}
-
 export function backendVariant({ byFeature }: Policies): BackendVariant | undefined {
   const policies: Record<string, unknown> = {};
   for (const name of Object.keys(byFeature)) {
     const data = featureNamed(name)?.backend?.(byFeature[name]);
     if (data !== undefined) policies[name] = data;
   }
-  if (Object.keys(policies).length === 0) return undefined;
-  return { variant: createHash('sha256').update(JSON.stringify(policies)).digest('hex').slice(0, 12), policies };
+  return Object.keys(policies).length === 0 ? undefined : clusterVariant(policies);
+}
+
+/** What the routes of a host talk to beside their backends, each once. */
+export function upstreamsOf({ byFeature }: Policies, host: string): readonly Backend[] {
+  return Object.keys(byFeature).flatMap((name) => featureNamed(name)?.upstreams?.(byFeature[name], host) ?? []);
+}
+
+/** What TLS clients of a host are asked for. */
+export function clientAuthenticationOf({ byFeature }: Policies): ClientAuthentication | undefined {
+  return Object.keys(byFeature).flatMap((name) => featureNamed(name)?.clientAuthentication?.(byFeature[name]) ?? [])[0];
 }
 
 /** Whether the Ingress serves nothing by itself, see `Feature.isAttached`. */
@@ -279,15 +278,14 @@ function readFeature(feature: AnyFeature, lookup: Lookup): FeatureReading {
   for (const [key, setting] of Object.entries(feature.settings)) {
     values[key] = setting.default;
     for (const place of lookup.places(setting)) {
-      const parsed = hasControlCharacter(
-        setting.hasLines === true ? place.text.replaceAll(/[\n\r\t]/g, ' ') : place.text,
-      )
+      const text = setting.hasLines === true ? place.text.replaceAll(/[\n\r\t]/g, ' ') : place.text;
+      const parsed = hasControlCharacter(text)
         ? ({
             kind: 'invalid',
             why: 'holds a line break or another control character',
             fix: 'write it in one line',
           } as const)
-        : setting.parse(place.text);
+        : setting.parse(text);
       if (parsed.kind === 'valid') {
         values[key] = parsed.value;
         break;
@@ -310,7 +308,7 @@ const outcomes = {
   closed: { reason: 'InvalidProtection', text: 'so that nothing is open that should not be, its paths answer 503' },
   'host closed': {
     reason: 'InvalidProtection',
-    text: 'so that nothing is open that should not be, all paths of its hosts answer 503',
+    text: 'so that nothing is open that should not be, all paths of its hosts are closed',
   },
 } as const;
 

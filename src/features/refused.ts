@@ -70,22 +70,6 @@ export const refusedSettings = defineFeature({
         difference: 'Reported, and left out. Use a Service of type LoadBalancer or NodePort for TCP and UDP',
       },
     },
-    auth: {
-      annotation: 'auth-snippet',
-      parse: refused(
-        'is configuration of nginx',
-        'set the headers in auth-proxy-set-headers, the method in auth-method',
-      ),
-      default: '',
-      hasLines: true,
-      documentation: {
-        value: 'configuration of nginx',
-        default: 'unset',
-        nginx: 'Lines for the requests to `auth-url`, if the ConfigMap allows snippets',
-        difference:
-          'Reported, and left out: `auth-url` decides without it. Use `auth-proxy-set-headers` and `auth-method`',
-      },
-    },
     tracing: {
       annotation: 'enable-opentelemetry',
       parse: boolean,

@@ -3,6 +3,7 @@
  * first, and the HTTP filters of the listeners are in this order, too.
  */
 import type { AnyFeature } from './feature.ts';
+import { access } from './access.ts';
 import { appRoot } from './app-root.ts';
 import { affinity } from './affinity.ts';
 import { backendProtocol } from './backend-protocol.ts';
@@ -12,6 +13,7 @@ import { blockedClients } from './blocked-clients.ts';
 import { configurationSnippet } from './configuration-snippet.ts';
 import { connections } from './connections.ts';
 import { canary } from './canary.ts';
+import { clientCertificate } from './client-certificate.ts';
 import { cors } from './cors.ts';
 import { customErrors } from './custom-errors.ts';
 import { customHeaders } from './custom-headers.ts';
@@ -48,6 +50,7 @@ import { underscoreHeaders } from './underscore-headers.ts';
 import { upstreamConnections } from './upstream-connections.ts';
 import { upstreamHash } from './upstream-hash.ts';
 import { upstreamVhost } from './upstream-vhost.ts';
+import { upstreamTls } from './upstream-tls.ts';
 
 export const features: readonly AnyFeature[] = [
   connections,
@@ -55,6 +58,7 @@ export const features: readonly AnyFeature[] = [
   brotli,
   gzip,
   hsts,
+  clientCertificate,
   blockedClients,
   requestUri,
   customErrors,
@@ -75,6 +79,7 @@ export const features: readonly AnyFeature[] = [
   rateLimit,
   sourceRange,
   snippetAccess,
+  access,
   requestBuffering,
   limitRate,
   mirror,
@@ -95,6 +100,7 @@ export const features: readonly AnyFeature[] = [
   underscoreHeaders,
   needless,
   refusedSettings,
+  upstreamTls,
 ];
 
 const byName: ReadonlyMap<string, AnyFeature> = new Map(features.map((feature) => [feature.name, feature]));

@@ -33,6 +33,8 @@ export type Answer = Pick<EnvoyRoute, 'redirect' | 'direct_response' | 'response
 export interface Condition {
   readonly headers?: readonly HeaderMatcher[];
   readonly cookies?: RouteMatch['cookies'];
+  /** Whether the client has shown a certificate, and a good one. */
+  readonly tls?: RouteMatch['tls_context'];
   /** How many of a million requests, drawn by chance. */
   readonly share?: number;
 }
@@ -127,12 +129,13 @@ export class RoutePlan {
     });
   }
 
-  requestHeaders(...headers: readonly HeaderValueOption[]): void {
-    this.#update((branch) => mergeRoute(branch, { request_headers_to_add: headers }));
-  }
-
+  /** Takes away what the client says, before `requestHeaders` sets anything. */
   removeRequestHeaders(...names: readonly string[]): void {
     this.#update((branch) => mergeRoute(branch, { request_headers_to_remove: names }));
+  }
+
+  requestHeaders(...headers: readonly HeaderValueOption[]): void {
+    this.#update((branch) => mergeRoute(branch, { request_headers_to_add: headers }));
   }
 
   /** Of the backend's answers only: for those of filters as well, a feature has a header mutation filter. */
@@ -210,11 +213,12 @@ export class RoutePlan {
   }
 }
 
-function narrowBy(match: RouteMatch, { headers, cookies, share }: Condition): RouteMatch {
-  if (headers === undefined && cookies === undefined && share === undefined) return match;
+function narrowBy(match: RouteMatch, { headers, cookies, tls, share }: Condition): RouteMatch {
+  if (headers === undefined && cookies === undefined && tls === undefined && share === undefined) return match;
   return mergeFields(match, {
     ...(headers && { headers }),
     ...(cookies && { cookies }),
+    ...(tls && { tls_context: tls }),
     ...(share !== undefined && {
       runtime_fraction: { default_value: { numerator: share, denominator: 'MILLION' } },
     }),
@@ -253,6 +257,13 @@ function mergeFields<T extends object>(first: T, second: Partial<T>): T {
   // oxlint-disable-next-line no-unsafe-type-assertion -- field by field it is one of the two, or both lists
   return Object.fromEntries(merged) as T;
 }
+
+/**
+ * What the listener says of the connection that a request came over: the id of the `ClientAuthentication` that the client was asked
+ * for, and the subject of its certificate. A server name is no proof, since it says nothing of the filter chain that it led to.
+ */
+export const chainHeader = 'x-sluice-client-authentication';
+export const subjectHeader = 'x-sluice-client-subject';
 
 /** Text as it is in a place where Envoy takes `%` for the begin of a command. */
 export function literal(text: string): string {

@@ -51,14 +51,8 @@ export const sourceRange = defineFeature({
     return allow.length === 0 && deny.length === 0 ? undefined : { allow, deny };
   },
 
-  route({ allow, deny }, plan) {
-    const refused = anyOf(deny);
-    const allowed: Principal = allow.length === 0 ? { any: true } : anyOf(allow);
-    const principal: Principal = deny.length === 0 ? allowed : { and_ids: { ids: [{ not_id: refused }, allowed] } };
-    const rules = {
-      action: 'ALLOW',
-      policies: { addresses: { permissions: [{ any: true }], principals: [principal] } },
-    } as const;
+  route(policy, plan) {
+    const rules = addressRules(policy);
     plan.filter(name, any('envoy.extensions.filters.http.rbac.v3.RBACPerRoute', { rbac: { rules } }));
   },
 
@@ -66,6 +60,16 @@ export const sourceRange = defineFeature({
     return { config: any('envoy.extensions.filters.http.rbac.v3.RBAC', {}) };
   },
 });
+
+export function addressRules({ allow, deny }: Policy): MessageTypes['envoy.config.rbac.v3.RBAC'] {
+  const refused = anyOf(deny);
+  const allowed: Principal = allow.length === 0 ? { any: true } : anyOf(allow);
+  const principal: Principal = deny.length === 0 ? allowed : { and_ids: { ids: [{ not_id: refused }, allowed] } };
+  return {
+    action: 'ALLOW',
+    policies: { addresses: { permissions: [{ any: true }], principals: [principal] } },
+  };
+}
 
 /** Whoever has one of these addresses. */
 export function anyOf(listed: readonly Cidr[]): Principal {

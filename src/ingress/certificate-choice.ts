@@ -3,7 +3,7 @@ import { anyHost, wildcardOf } from '../model/host.ts';
 import type { Certificate } from '../model/certificate.ts';
 import type { Origin } from '../model/host.ts';
 import type { Problem, ProblemReason } from '../model/problem.ts';
-import type { PairReading } from './certificate-check.ts';
+import type { PairReading } from '../cluster/certificate-check.ts';
 
 export interface CheckedCertificate {
   /** Undefined when there is no usable pair. */

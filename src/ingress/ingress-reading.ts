@@ -1,7 +1,8 @@
 /** What one Ingress asks for, host by host, read without a look at any other Ingress or at the Services it names. */
 import type { Ingress, IngressBackend, IngressTls } from '../cluster/kubernetes-object.ts';
+import type { BackendVariant } from '../features/cluster-variant.ts';
 import { aliasesOf, backendVariant, isAttached, spareService, upstreamsOf, usesRegex } from '../features/policies.ts';
-import type { BackendVariant, PolicyReading } from '../features/policies.ts';
+import type { PolicyReading } from '../features/policies.ts';
 import type { BackendPort } from '../model/backend.ts';
 import { anyHost } from '../model/host.ts';
 import type { Origin, PathMatch, Route, RouteAction } from '../model/host.ts';

@@ -36,11 +36,6 @@ const faults: readonly (readonly [RegExp, string])[] = [
   [/\[\^?\]|\[[^\]]*\\[bB]/, 'holds a character class that Envoy (RE2) reads otherwise'],
 ];
 
-/** The same for an expression that need not begin with a slash, such as one that is searched for anywhere. */
-export function regexFault(text: string): string | undefined {
-  return pathRegexFault(`/(?:${text})`);
-}
-
 /** The same expression in the strict dialect of JavaScript, which takes escapes of letters and syntax only. */
 function inJavaScript(text: string): string {
   const named = text.replaceAll('(?P<', '(?<');

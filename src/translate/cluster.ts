@@ -1,6 +1,6 @@
 /** A backend as an Envoy Cluster, whose endpoints come over EDS under the same name, or from DNS if it is outside. */
-import type { ClusterPlan } from '../features/cluster-plan.ts';
 import { planCluster } from '../features/output.ts';
+import type { ClusterPlan } from '../features/cluster-plan.ts';
 import { defaultRetryPolicy } from '../features/retry-policy.ts';
 import type { BackendProtocol, Transport } from '../model/backend.ts';
 import { any } from '../proto/message.ts';
@@ -62,7 +62,10 @@ function protocolOptions({ protocol, external }: Transport, plan: ClusterPlan): 
   return {
     typed_extension_protocol_options: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': http },
     ...(isTls && {
-      transport_socket: { name: 'envoy.transport_sockets.tls', typed_config: tls(protocol, external?.host) },
+      transport_socket: {
+        name: 'envoy.transport_sockets.tls',
+        typed_config: tls(protocol, plan.serverName ?? external?.host, plan.tls),
+      },
     }),
   };
 }
@@ -97,11 +100,11 @@ const codec = {
   typed_config: any('envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec', {}),
 };
 
-/** Encrypted, but without a proof of who answers, since nothing in a Service says who may (as in ingress-nginx). */
-function tls(protocol: BackendProtocol, serverName: string | undefined): AnyMessage {
+/** Encrypted, but without a proof of who answers unless a policy says who may: nothing in a Service does (as in ingress-nginx). */
+function tls(protocol: BackendProtocol, serverName: string | undefined, common: ClusterPlan['tls']): AnyMessage {
   return any('envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', {
     ...(serverName !== undefined && { sni: serverName }),
-    common_tls_context: { ...(isHttp2(protocol) && { alpn_protocols: ['h2'] }) },
+    common_tls_context: { ...common, ...(isHttp2(protocol) && { alpn_protocols: ['h2'] }) },
   });
 }
 

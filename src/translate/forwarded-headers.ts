@@ -3,6 +3,7 @@
  * What the client itself says there is not believed, unless the operator says that proxies in front speak the truth.
  */
 import { errorHeader } from '../features/custom-errors.ts';
+import { chainHeader, subjectHeader } from '../features/route-plan.ts';
 import { any } from '../proto/message.ts';
 import type { MessageTypes } from '../proto/message.ts';
 import type { RouteConfigurationName } from './route-configuration.ts';
@@ -24,12 +25,19 @@ const claims = [
 /** Never believed, not even from a proxy in front: they are made anew from the others. */
 const derived = [errorHeader, 'x-original-forwarded-for', 'x-real-ip', 'x-scheme'] as const;
 
-/** Takes them away before Envoy looks at them; what X-Forwarded-For was stays visible under another name. */
-export function forgetClaims(believes: boolean): Extension {
-  const removed = [...derived, ...(believes ? [] : claims)].map((remove) => ({ remove }));
+/**
+ * Takes them away before Envoy looks at them; what X-Forwarded-For was stays visible under another name.
+ *
+ * @param askedFor id of what the clients of this filter chain are asked for, if they are
+ */
+export function forgetClaims(believes: boolean, askedFor?: string): Extension {
+  const removed = [...derived, chainHeader, subjectHeader, ...(believes ? [] : claims)].map((remove) => ({ remove }));
   const [first, ...others] = removed;
   const kept = { append: set('x-original-forwarded-for', '%REQ(x-forwarded-for)%') };
-  const mutations = first === undefined ? [kept] : [first, kept, ...others];
+  const said =
+    askedFor === undefined ? [] : [set(chainHeader, askedFor), set(subjectHeader, '%DOWNSTREAM_PEER_SUBJECT%')];
+  const rest = [...others, ...said.map((append) => ({ append }))];
+  const mutations = first === undefined ? [kept, ...rest] : [first, kept, ...rest];
   return {
     name: 'envoy.http.early_header_mutation.header_mutation',
     typed_config: any('envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation', { mutations }),

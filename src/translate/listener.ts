@@ -1,6 +1,7 @@
 /** The listeners: one for plain HTTP, and one for TLS with a filter chain for each Secret. */
 import { defaultTimeouts } from '../features/proxy-timeouts.ts';
 import type { ConnectionFlags, ConnectionPlan } from '../features/connection-plan.ts';
+import type { ClientAuthentication } from '../features/feature.ts';
 import { connectionManager, httpFilters, planConnections } from '../features/output.ts';
 import { anyHost } from '../model/host.ts';
 import type { Policies } from '../model/policy.ts';
@@ -36,24 +37,24 @@ export function translateHttpListener(listen: ListenAddress, defaults: Policies)
 }
 
 /**
- * @param hosts for each host with certificates of its own the names of their Secrets; `*` is for clients that name no other
- *   of them. Hosts with the same Secrets share a filter chain. Which host goes to which chain stands in the matcher, outside
+ * @param hosts for each host with certificates of its own what it is served with; `*` is for clients that name no other
+ *   of them. Hosts with the same share a filter chain. Which host goes to which chain stands in the matcher, outside
  *   of the chains, because Envoy drains the connections of a chain that changes, and of no other (docs/tls.md). For the
  *   same reason there is no default filter chain: an update to or from a listener with that alone would drain everybody.
  * @returns undefined when there is no host to serve.
  */
 export function translateHttpsListener(
   listen: ListenAddress,
-  hosts: ReadonlyMap<string, readonly string[]>,
+  hosts: ReadonlyMap<string, ServedHost>,
   defaults: Policies,
 ): Listener | undefined {
   if (hosts.size === 0) return undefined;
   const plan = planConnections(listen, defaults);
   const chains = new Map<string, Chain>();
   for (const host of [...hosts.keys()].toSorted()) {
-    const secrets = hosts.get(host) ?? [];
-    const name = secrets.join(',');
-    const chain = chains.get(name) ?? { name, secrets, hosts: [] };
+    const { secrets, clients } = hosts.get(host) ?? { secrets: [], clients: undefined };
+    const name = `${secrets.join(',')}${clients === undefined ? '' : `~${clients.id}`}`;
+    const chain = chains.get(name) ?? { name, secrets, clients, hosts: [] };
     chains.set(name, chain);
     chain.hosts.push(host);
   }
@@ -72,10 +73,18 @@ export function translateHttpsListener(
   };
 }
 
+/** What TLS clients that name a host get to see, and are asked for. */
+export interface ServedHost {
+  /** Names of Secrets with certificates, for clients of different abilities. */
+  readonly secrets: readonly string[];
+  readonly clients: ClientAuthentication | undefined;
+}
+
 /** A filter chain, and the hosts that are sent to it. */
 interface Chain {
   readonly name: string;
   readonly secrets: readonly string[];
+  readonly clients: ClientAuthentication | undefined;
   readonly hosts: string[];
 }
 
@@ -112,7 +121,7 @@ function listener(name: string, address: string, port: number): Listener {
   };
 }
 
-function tlsFilterChain({ name, secrets }: Chain, plan: ConnectionPlan, defaults: Policies): FilterChain {
+function tlsFilterChain({ name, secrets, clients }: Chain, plan: ConnectionPlan, defaults: Policies): FilterChain {
   const context: AnyMessage = any('envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext', {
     common_tls_context: {
       tls_params: {
@@ -121,14 +130,26 @@ function tlsFilterChain({ name, secrets }: Chain, plan: ConnectionPlan, defaults
       },
       tls_certificate_sds_secret_configs: secrets.map((secret) => ({ name: secret, sds_config: adsConfigSource })),
       alpn_protocols: plan.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
+      ...(clients && { validation_context: validation(clients) }),
     },
+    // Envoy does not look at the certificate again when a session is taken up.
+    ...(clients && { disable_stateless_session_resumption: true, disable_stateful_session_resumption: true }),
   });
   return {
     name,
-    filters: [httpConnectionManager('https', plan, defaults)],
+    filters: [httpConnectionManager('https', plan, defaults, clients)],
     transport_socket: { name: 'envoy.transport_sockets.tls', typed_config: context },
     transport_socket_connect_timeout: '10s',
   };
+}
+
+/** Whoever has no good certificate is let in, and answered by routes: 400, a redirect, or as if nothing had been asked for. */
+function validation({ authorities, depth }: ClientAuthentication) {
+  return {
+    trusted_ca: { inline_string: authorities },
+    trust_chain_verification: 'ACCEPT_UNTRUSTED',
+    max_verify_depth: depth,
+  } as const;
 }
 
 /** Without the header a connection is closed: with it left out at will, every client could claim to be another. */
@@ -142,6 +163,7 @@ function httpConnectionManager(
   table: RouteConfigurationName,
   { trustedHops, idleSeconds = 3600, requests, headerSeconds = 10, ...plan }: ConnectionPlan,
   defaults: Policies,
+  clients?: ClientAuthentication,
 ): Filter {
   const believes = trustedHops > 0;
   return {
@@ -159,7 +181,7 @@ function httpConnectionManager(
       upgrade_configs: [{ upgrade_type: 'websocket' }],
       use_remote_address: true,
       xff_num_trusted_hops: trustedHops,
-      early_header_mutation_extensions: [forgetClaims(believes)],
+      early_header_mutation_extensions: [forgetClaims(believes, clients?.id)],
       preserve_external_request_id: believes,
       // Nobody is internal: Envoy obeys them in headers of its own. No client has this address; an empty list means all private ones.
       internal_address_config: { cidr_ranges: [{ address_prefix: '255.255.255.255', prefix_len: 32 }] },

@@ -1,4 +1,5 @@
 /** The two route tables, one for plain HTTP and one for TLS; their virtual hosts are resources of their own (VHDS). */
+import { chainHeader, subjectHeader } from '../features/route-plan.ts';
 import type { MessageTypes } from '../proto/message.ts';
 import { adsConfigSource } from './config-source.ts';
 import { forwardedHeaders } from './forwarded-headers.ts';
@@ -20,7 +21,7 @@ export function translateRouteConfiguration(
     name,
     ignore_port_in_host_matching: true,
     request_headers_to_add: forwardedHeaders(name, trustedHops > 0),
-    request_headers_to_remove: ['x-envoy-external-address'],
+    request_headers_to_remove: ['x-envoy-external-address', chainHeader, subjectHeader],
     // What a host or route sets is meant to replace what is set for all.
     most_specific_header_mutations_wins: true,
   };

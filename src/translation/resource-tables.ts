@@ -1,6 +1,7 @@
 /** The second half of the translation: tables from the routing model to encoded Envoy resources. */
 import type { Graph, Look, Table } from '../cluster/table.ts';
 import { planConnections } from '../features/output.ts';
+import { clientAuthenticationOf } from '../features/policies.ts';
 import { backendName } from '../model/backend.ts';
 import { anyHost, knownHosts, wildcardOf } from '../model/host.ts';
 import type { Host } from '../model/host.ts';
@@ -112,17 +113,22 @@ function httpListenerTable(graph: Graph, { defaults }: RoutingTables, listen: Li
 /** One listener for all certificates, so it is sent anew whenever one comes or goes; a renewed one leaves it alone. */
 function httpsListenerTable(
   graph: Graph,
-  { defaults }: RoutingTables,
+  { defaults, hosts: hostsOfRouting }: RoutingTables,
   served: Table<readonly string[]>,
   listen: ListenAddress,
 ): ResourceTable {
+  const clients = graph.derive('what clients of hosts are asked for', hostsOfRouting, (_name, { host }) =>
+    clientAuthenticationOf(host.policies),
+  );
   const all = graph.group('all hosts with certificates', served, () => ['https']);
   const table = graph.derive(
     'Listener https',
     all,
     (name, hosts, look) => {
-      const secrets = new Map(hosts.map((host) => [host, look(served, host) ?? []]));
-      const listener = translateHttpsListener(listen, secrets, look(defaults, '')?.policies ?? noPolicies);
+      const servedHosts = new Map(
+        hosts.map((host) => [host, { secrets: look(served, host) ?? [], clients: look(clients, host) }]),
+      );
+      const listener = translateHttpsListener(listen, servedHosts, look(defaults, '')?.policies ?? noPolicies);
       return listener && listenerResource(name, listener);
     },
     sameVersion,
@@ -136,8 +142,18 @@ function servedCertificates(graph: Graph, routing: RoutingTables): Table<readonl
     certificate === undefined ? undefined : true,
   );
   return graph.derive('hosts with certificates', routing.hosts, (_name, { host }, look) => {
-    const served = host.certificates.filter((secret) => look(usable, secret) === true);
-    return served.length === 0 ? undefined : served;
+    const usableOf = (each: Host): readonly string[] =>
+      each.certificates.filter((secret) => look(usable, secret) === true);
+    const served = usableOf(host);
+    if (served.length > 0) return served;
+    if (clientAuthenticationOf(host.policies) === undefined) return undefined;
+    // What a host asks of clients needs a place of its own, also for one that is served with the certificate of another.
+    for (const name of [wildcardOf(host.name), anyHost]) {
+      const covering = name === undefined ? undefined : look(routing.hosts, name)?.host;
+      const found = covering === undefined ? [] : usableOf(covering);
+      if (found.length > 0) return found;
+    }
+    return undefined;
   });
 }
 

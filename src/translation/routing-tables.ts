@@ -6,8 +6,8 @@ import { readDefaults, readPolicies } from '../features/policies.ts';
 import type { Defaults, FeatureSettings } from '../features/policies.ts';
 import { resolveBackend } from '../ingress/backend-resolution.ts';
 import type { BackendPolicy, ResolvedBackend } from '../ingress/backend-resolution.ts';
-import { readPair } from '../ingress/certificate-check.ts';
-import type { PairReading } from '../ingress/certificate-check.ts';
+import { readPair } from '../cluster/certificate-check.ts';
+import type { PairReading } from '../cluster/certificate-check.ts';
 import { chooseCertificate } from '../ingress/certificate-choice.ts';
 import type { CheckedCertificate, Claimant } from '../ingress/certificate-choice.ts';
 import { resolveEndpoints } from '../ingress/endpoint-resolution.ts';
@@ -24,7 +24,7 @@ import { backendName } from '../model/backend.ts';
 import type { Backend } from '../model/backend.ts';
 import type { Certificate } from '../model/certificate.ts';
 import { anyHost, knownHosts } from '../model/host.ts';
-import type { Origin, Route } from '../model/host.ts';
+import type { Host, Origin, Route } from '../model/host.ts';
 import { objectKey } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
 
@@ -148,11 +148,13 @@ function backendTable(
   const usesOfHost = graph.derive(
     'uses of backends by host',
     hosts,
-    (_name, { host }) => usesByBackend(host.routes),
+    (_name, { host }) => usesByBackend(routesOf(host)),
     Object.is,
   );
   const users = graph.group('hosts by backend', hosts, ({ host }) =>
-    host.routes.flatMap(usesOf).map(({ backend }) => backendName(backend)),
+    routesOf(host)
+      .flatMap(usesOf)
+      .map(({ backend }) => backendName(backend)),
   );
   return graph.derive('backends', users, (name, hostNames, look) => {
     const own = hostNames.flatMap((host) => look(usesOfHost, host)?.get(name) ?? []);
@@ -244,6 +246,10 @@ function usesByBackend(routes: readonly Route[]): ReadonlyMap<string, readonly B
     else others.push(use);
   }
   return byName;
+}
+
+function routesOf({ routes, implicitRoot }: Host): readonly Route[] {
+  return implicitRoot?.upstreams === undefined ? routes : [...routes, implicitRoot];
 }
 
 function usesOf({ action, origin, canary, spare, upstreams = [] }: Route): readonly BackendUse[] {

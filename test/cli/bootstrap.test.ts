@@ -6,6 +6,8 @@ import type { Flags } from '../../src/setting.ts';
 
 const required: Flags = { xdsAddress: 'sluice.example:18000', nodeId: 'edge-1' };
 
+const verifier = { name: 'verifier' };
+
 function render(flags: Flags = {}): unknown {
   return parse(renderBootstrap(readBootstrap({ ...required, ...flags })));
 }
@@ -30,7 +32,7 @@ describe('bootstrap', () => {
     const endpoint = { address: { socket_address: { address, port_value: 18_000 } } };
     expect(render({ xdsAddress })).toMatchObject({
       static_resources: {
-        clusters: [{ name: 'xds', type, load_assignment: { endpoints: [{ lb_endpoints: [{ endpoint }] }] } }],
+        clusters: [{ name: 'xds', type, load_assignment: { endpoints: [{ lb_endpoints: [{ endpoint }] }] } }, verifier],
       },
     });
   });
@@ -41,7 +43,7 @@ describe('bootstrap', () => {
       node: { locality },
       cluster_manager: { local_cluster_name: 'local' },
       static_resources: {
-        clusters: [{ name: 'xds' }, { name: 'local', load_assignment: { endpoints: [{ locality }] } }],
+        clusters: [{ name: 'xds' }, verifier, { name: 'local', load_assignment: { endpoints: [{ locality }] } }],
       },
     });
     expect(render()).not.toHaveProperty('cluster_manager');
@@ -67,6 +69,7 @@ describe('bootstrap', () => {
               },
             },
           },
+          verifier,
         ],
       },
     });
@@ -96,10 +99,27 @@ describe('bootstrap', () => {
     expect(render({ statusPort: '8002', adminSocket: '/run/admin.sock' })).toMatchObject({
       admin: { address: { pipe: { path: '/run/admin.sock', mode: 0o600 } } },
       static_resources: {
-        clusters: [{ name: 'xds' }, { name: 'admin' }],
+        clusters: [{ name: 'xds' }, verifier, { name: 'admin' }],
         listeners: [{ name: 'status', address: { socket_address: { port_value: 8002 } } }],
       },
     });
+  });
+
+  it('finds the verifier where that is', () => {
+    const at = (address: unknown) => ({
+      static_resources: {
+        clusters: [
+          { name: 'xds' },
+          { load_assignment: { endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] } },
+        ],
+      },
+    });
+    expect(render()).toMatchObject(at({ socket_address: { address: '127.0.0.1', port_value: 9902 } }));
+    expect(render({ verifierAddress: '127.0.0.1:7' })).toMatchObject(
+      at({ socket_address: { address: '127.0.0.1', port_value: 7 } }),
+    );
+    expect(render({ verifierSocket: '/run/v.sock' })).toMatchObject(at({ pipe: { path: '/run/v.sock' } }));
+    expect(() => render({ verifierSocket: '/run/v.sock', verifierAddress: '127.0.0.1:7' })).toThrow('excludes');
   });
 
   it('writes any text as text', () => {

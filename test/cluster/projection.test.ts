@@ -375,6 +375,20 @@ describe('projectObject', () => {
       });
     });
 
+    it('keeps what annotations may ask for, unless the Secret is for others', () => {
+      const entries = (type: string) =>
+        project('Secret', { metadata, type, stringData: { auth: 'a:b', 'ca.crt': 'ca' } }).object;
+      expect(entries('Opaque')).toMatchObject({ entries: { auth: 'a:b', 'ca.crt': 'ca' } });
+      expect(entries('kubernetes.io/tls')).toHaveProperty('entries', { 'ca.crt': 'ca' });
+      for (const type of [
+        'kubernetes.io/service-account-token',
+        'kubernetes.io/dockerconfigjson',
+        'helm.sh/release.v1',
+      ]) {
+        expect(entries(type)).not.toHaveProperty('entries');
+      }
+    });
+
     it('lets stringData win, as the API server does', () => {
       const raw = { metadata, data: { 'tls.crt': base64('old') }, stringData: { 'tls.crt': 'new' } };
       expect(project('Secret', raw).object).toMatchObject({ type: 'Opaque', certificate: 'new', privateKey: '' });

@@ -1,7 +1,7 @@
 /** Our check of pairs against a real Envoy: what we take it must take, or one bad Secret would cost more than its own hosts. */
 import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { readPair } from '../../src/ingress/certificate-check.ts';
+import { readPair } from '../../src/cluster/certificate-check.ts';
 import { encode } from '../../src/proto/message.ts';
 import { typeUrl } from '../../src/proto/type-url.ts';
 import { noPolicies } from '../../src/model/policy.ts';
@@ -104,7 +104,7 @@ describeWithEnvoy('the check of certificates', () => {
     const listen = { address: '127.0.0.1', httpPort: 0, httpsPort: 0 };
     const listener = translateHttpsListener(
       listen,
-      new Map(pairs.map(({ name }) => [`${name.toLowerCase()}.test`, [name]])),
+      new Map(pairs.map(({ name }) => [`${name.toLowerCase()}.test`, { secrets: [name], clients: undefined }])),
       noPolicies,
     );
     if (listener === undefined) throw new Error('there are hosts');

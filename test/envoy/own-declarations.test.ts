@@ -39,6 +39,7 @@ const localRateLimit = any('envoy.extensions.filters.http.local_ratelimit.v3.Loc
 const lua = any('envoy.extensions.filters.http.lua.v3.Lua', {
   default_source_code: { inline_string: 'function envoy_on_request() end' },
   shared_vm_id: 'own-machine',
+  clear_route_cache: false,
 });
 
 const extAuthz = any('envoy.extensions.filters.http.ext_authz.v3.ExtAuthz', {
@@ -254,6 +255,7 @@ const expected = {
   rate_limits: [[{ actions: [{ generic_key: { descriptor_value: 'own-descriptor' } }] }]],
   hits_addend: [{ format: '%REQ(own-cost)%' }],
   shared_vm_id: ['own-machine'],
+  clear_route_cache: [false],
   filter_context: [{ own: 'context' }],
   max_dynamic_descriptors: [77],
   enable_retry_after_header: [true],

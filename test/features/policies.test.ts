@@ -85,9 +85,9 @@ describe('the policies of an Ingress', () => {
   });
 
   it('close the paths when an annotation that protects them is not supported, and only then', () => {
-    expect(read({ 'auth-tls-match-cn': 'CN=x' })).toMatchObject({
+    expect(read({ 'server-snippet': 'deny all;' })).toMatchObject({
       isClosed: true,
-      problems: ['auth-tls-match-cn] error UnsupportedProtection'],
+      problems: ['server-snippet] error UnsupportedProtection'],
     });
     expect(read({ 'auth-tls-match-cn': '' })).toMatchObject({ isClosed: false, problems: [] });
     expect(read({ 'server-snippet': 'add_header X y;' })).toMatchObject({

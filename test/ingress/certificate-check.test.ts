@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readPair } from '../../src/ingress/certificate-check.ts';
+import { readPair } from '../../src/cluster/certificate-check.ts';
 import { certificate } from '../support/certificates.ts';
 import { tlsSecret } from '../support/objects.ts';
 

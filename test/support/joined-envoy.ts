@@ -8,6 +8,7 @@ export interface JoinOptions extends Partial<Omit<EnvoyOptions, 'bootstrap'>> {
   readonly protocol?: 'delta' | 'sotw';
   readonly nodeId?: string;
   readonly zone?: string;
+  readonly verifierPort?: number;
 }
 
 export function joinEnvoy({
@@ -15,6 +16,7 @@ export function joinEnvoy({
   protocol = 'delta',
   nodeId = 'test',
   zone,
+  verifierPort,
   ...options
 }: JoinOptions): Promise<RunningEnvoy> {
   const bootstrap = renderBootstrap({
@@ -24,6 +26,7 @@ export function joinEnvoy({
     admin: { host: '127.0.0.1', port: 0 },
     maxHeapBytes: 2 ** 30,
     ...(zone !== undefined && { zone }),
+    ...(verifierPort !== undefined && { verifier: { host: '127.0.0.1', port: verifierPort } }),
   });
   const text = protocol === 'delta' ? bootstrap : bootstrap.replace('api_type: DELTA_GRPC', 'api_type: GRPC');
   return startEnvoy({ ...options, bootstrap: text });

@@ -133,6 +133,18 @@ export function tlsSecret(name: string, certificate: string, privateKey: string,
   };
 }
 
+/** With further keys, such as `auth`. */
+export function secret(name: string, entries: Readonly<Record<string, string>>, namespace = 'default'): Secret {
+  return {
+    kind: 'Secret',
+    metadata: metadata(name, { namespace }),
+    type: 'Opaque',
+    certificate: '',
+    privateKey: '',
+    entries,
+  };
+}
+
 /** The update that makes an object what it is. */
 export function applied(object: KubernetesObject): ObjectUpdate {
   const { kind, metadata: named } = object;

@@ -64,6 +64,11 @@ export class FieldReader {
     return Array.isArray(value) ? value.length > 0 : value !== undefined;
   }
 
+  /** The names of all fields, whatever they hold. */
+  keys(): readonly string[] {
+    return Object.keys(this.#value);
+  }
+
   isNumber(key: string): boolean {
     return typeof this.#get(key) === 'number';
   }

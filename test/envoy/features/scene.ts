@@ -2,6 +2,8 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import type { KubernetesObject } from '../../../src/cluster/kubernetes-object.ts';
 import type { Problem } from '../../../src/model/problem.ts';
+import { startVerifier } from '../../../src/verifier/server.ts';
+import type { Verifier } from '../../../src/verifier/server.ts';
 import { startBackend } from '../../support/backend.ts';
 import type { Backend, BackendOptions, Echo } from '../../support/backend.ts';
 import { certificate } from '../../support/certificates.ts';
@@ -32,7 +34,10 @@ export interface SceneIngress extends Omit<IngressParts, 'annotations'> {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-export type SceneRequest = Omit<HttpRequest, 'port' | 'host' | 'path' | 'tls'>;
+export interface SceneRequest extends Omit<HttpRequest, 'port' | 'host' | 'path' | 'tls'> {
+  /** With `https://`: what the client shows, and the name that it asks for instead of the host. */
+  readonly client?: { readonly cert?: string; readonly key?: string; readonly serverName?: string };
+}
 
 /** What came back; `echo` is what the backend saw, if it answered. */
 export interface SceneAnswer extends HttpAnswer {
@@ -52,6 +57,7 @@ export class Scene {
   #backends: readonly Backend[] = [];
   #serving: Serving | undefined;
   #envoy: RunningEnvoy | undefined;
+  #verifier: Verifier | undefined;
   #round = 0;
 
   constructor(options: SceneOptions) {
@@ -87,13 +93,21 @@ export class Scene {
       ]),
       ...(pair ? [tlsSecret('tls', pair.cert, pair.key)] : []),
     );
-    this.#envoy = await joinEnvoy({ xdsPort: this.#serving.port });
+    this.#verifier = await startVerifier({ host: '127.0.0.1', port: 0 });
+    this.#envoy = await joinEnvoy({ xdsPort: this.#serving.port, verifierPort: this.#verifier.port });
   }
 
   async stop(): Promise<void> {
     await this.#envoy?.stop();
+    await this.#verifier?.stop();
     await this.#serving?.stop();
     await Promise.all(this.#backends.map((backend) => backend.close()));
+  }
+
+  /** As if its process had ended. */
+  async stopVerifier(): Promise<void> {
+    await this.#verifier?.stop();
+    this.#verifier = undefined;
   }
 
   backend(name: string): Backend {
@@ -123,7 +137,7 @@ export class Scene {
   }
 
   /** `a.test/path?query`, over plain HTTP, or over TLS with `https://` before it. */
-  async ask(url: string, request: SceneRequest = {}): Promise<SceneAnswer> {
+  async ask(url: string, { client, ...request }: SceneRequest = {}): Promise<SceneAnswer> {
     const [, scheme, host = '', path = ''] = /^(https:\/\/)?([^/]*)(.*)$/.exec(url) ?? [];
     const isTls = scheme !== undefined;
     const port = await this.envoy.listenerPort(isTls ? 'https' : 'http');
@@ -132,7 +146,7 @@ export class Scene {
       port,
       host,
       path: path === '' ? '/' : path,
-      ...(isTls && { tls: { serverName: host.replace(/:\d+$/, '') } }),
+      ...(isTls && { tls: { serverName: host.replace(/:\d+$/, ''), ...client } }),
     });
     return { ...answer, echo: readEcho(answer.body) };
   }

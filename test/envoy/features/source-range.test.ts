@@ -58,14 +58,14 @@ describeWithEnvoy('allow and deny lists', () => {
     await stage.apply({
       bad: { hosts: { 'shared.test': { '/bad': 'web:80' } }, annotations: { 'whitelist-source-range': '10.0.0.0/33' } },
       good: { hosts: { 'shared.test': { '/': 'api:80' } } },
-      unbuilt: { hosts: host('unbuilt'), annotations: { 'auth-tls-match-cn': 'CN=.*' } },
+      unbuilt: { hosts: host('unbuilt'), annotations: { 'server-snippet': 'deny all;' } },
     });
     expect(await stage.outcome('shared.test/bad')).toBe('503');
     expect(await stage.outcome('shared.test/')).toBe('api /');
     expect(await stage.outcome('unbuilt.test/')).toBe('503');
     expect(stage.problems()).toEqual([
       'bad whitelist-source-range InvalidProtection',
-      'unbuilt auth-tls-match-cn UnsupportedProtection',
+      'unbuilt server-snippet UnsupportedProtection',
     ]);
   });
 

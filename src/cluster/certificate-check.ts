@@ -1,10 +1,10 @@
 /** Whether a Secret holds a pair that every Envoy will take. A bad pair must never be sent, not even once. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import type { Secret } from '../cluster/kubernetes-object.ts';
+import type { Secret } from './kubernetes-object.ts';
 import type { Certificate } from '../model/certificate.ts';
-import { inside } from './der-value.ts';
-import { formFault } from './leaf-form.ts';
+import { inside } from '../model/der-value.ts';
+import { formFault } from '../model/leaf-form.ts';
 
 /** What a Secret holds, whatever the time is: this is the costly part, and depends on nothing else. */
 export type PairReading =

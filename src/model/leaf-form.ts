@@ -10,19 +10,27 @@ const keyUsage = '551d0f';
 
 /** What is wrong, as the end of a sentence that begins with the Secret; undefined when Envoy will take it. */
 export function formFault(certificate: Uint8Array): string | undefined {
+  const { key, extensions } = partsOf(certificate);
+  return authorityFormFault(certificate) ?? ellipticFault(key, extensions);
+}
+
+/** The same of a certificate that is only to be trusted. */
+export function authorityFormFault(certificate: Uint8Array): string | undefined {
+  const { version, validity, extensions } = partsOf(certificate);
+  return (
+    versionFault(version, extensions.length > 0) ??
+    (inside(validity).every(isTime) ? undefined : 'has a certificate with a date in a form that X.509 does not allow')
+  );
+}
+
+function partsOf(certificate: Uint8Array) {
   const [outer] = inside({ tag: 0, content: certificate });
   const [body] = inside(outer);
   const fields = inside(body);
   const version = fields[0]?.tag === 0xa0 ? inside(fields[0])[0]?.content : Uint8Array.of(0);
   const [, , , validity, , key] = fields[0]?.tag === 0xa0 ? fields.slice(1) : fields;
   const extensions = inside(inside(fields.find(({ tag }) => tag === 0xa3))[0]);
-  return (
-    versionFault(version, extensions.length > 0) ??
-    (inside(validity).every(isTime)
-      ? undefined
-      : 'has a certificate with a date in a form that X.509 does not allow') ??
-    ellipticFault(key, extensions)
-  );
+  return { version, validity, key, extensions };
 }
 
 function versionFault(version: Uint8Array | undefined, hasExtensions: boolean): string | undefined {
