@@ -14,7 +14,11 @@ import { describeWithEnvoy } from '../support/tools.ts';
 
 interface Deployment {
   readonly spec: {
-    readonly template: { readonly spec: { readonly initContainers: readonly { readonly args: readonly string[] }[] } };
+    readonly template: {
+      readonly spec: {
+        readonly initContainers: readonly { readonly name: string; readonly args: readonly string[] }[];
+      };
+    };
   };
 }
 
@@ -22,7 +26,7 @@ interface Deployment {
 function overlayOf(zone: string): object {
   const path = join(import.meta.dirname, '..', '..', 'manifests', 'base', 'envoy', 'deployment.yaml');
   const { spec }: Deployment = parse(readFileSync(path, 'utf8'));
-  const args = spec.template.spec.initContainers[0]?.args ?? [];
+  const args = spec.template.spec.initContainers.find(({ name }) => name === 'envoy')?.args ?? [];
   return parse((args[args.indexOf('--config-yaml') + 1] ?? '').replaceAll('$(ZONE)', zone));
 }
 

@@ -37,9 +37,9 @@ describe('keys of the ConfigMap', () => {
     expect(problems({ 'enable-modsecurity': 'false', 'enable-ocsp': 'false', 'ssl-reject-handshake': '' })).toEqual([]);
   });
 
-  it('close all paths where they protect and are not supported', () => {
-    const defaults = readDefaults({ ...defaultSettings, object, configMap: { 'global-auth-url': 'http://a.test' } });
-    expect(defaults).toMatchObject({ isClosed: true, problems: [{ reason: 'UnsupportedProtection' }] });
+  it('close all paths where they protect and cannot be read', () => {
+    const defaults = readDefaults({ ...defaultSettings, object, configMap: { 'global-auth-url': 'a.test' } });
+    expect(defaults).toMatchObject({ isClosed: true, problems: [{ reason: 'InvalidProtection' }] });
     const annotated = ingress('i', { annotations: { 'nginx.ingress.kubernetes.io/use-regex': 'true' } });
     expect(readPolicies(annotated, defaults).isClosed).toBe(true);
     expect(readPolicies(ingress('i', {}), defaults).isClosed).toBe(true);
