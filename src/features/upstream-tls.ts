@@ -76,7 +76,7 @@ const settings = {
       value: '`on` or `off`',
       nginx: 'Whether a backend must show a certificate of these authorities, for `proxy-ssl-name`; 502 if it does not',
       difference:
-        'The status is 503. Without `proxy-ssl-name`, any name is good; nginx compares with one that no certificate has. The common name of a certificate does not count',
+        'Without `proxy-ssl-name`, any name is good; nginx compares with one that no certificate has. The common name of a certificate does not count',
     },
   },
   depth: {
