@@ -8,6 +8,8 @@ const secretFields: ReadonlySet<string> = new Set([
   'generic_secret',
   'genericSecret',
   'password',
+  // Hashes of passwords, in what the verifier is told (src/features/access.ts).
+  'users',
 ]);
 
 /** A copy of a JSON value in which the fields of Envoy's Secret that must not be seen are replaced, as Envoy's own config dump does. */
