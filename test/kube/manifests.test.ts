@@ -104,7 +104,7 @@ describeWithKubernetes('the manifests', () => {
   it('grant the control plane what it uses and nothing else, and Envoys nothing', async () => {
     await apply(cluster, 'overlays/cloud');
     const allowed = [
-      ...['ingresses', 'ingressclasses', 'services', 'endpointslices', 'secrets'].flatMap((kind) => [
+      ...['ingresses', 'ingressclasses', 'services', 'endpointslices', 'secrets', 'configmaps'].flatMap((kind) => [
         `list ${kind} --all-namespaces`,
         `watch ${kind} --all-namespaces`,
       ]),
@@ -120,7 +120,7 @@ describeWithKubernetes('the manifests', () => {
       'create secrets -n sluice-system',
       'patch secrets -n sluice-system',
       'delete secret/sluice-xds-envoy -n sluice-system',
-      'list configmaps -n sluice-system',
+      'get configmaps -n sluice-system',
       'list pods -n shop',
       'update ingresses -n shop',
       'delete ingresses -n shop',
