@@ -49,7 +49,7 @@ export const canary = defineFeature({
         nginx:
           'The Ingress serves nothing by itself: its backends get some of the requests for the same host, path and pathType of another Ingress, whose annotations go for them. Of its own only `load-balance`, `service-upstream` and those of canaries count. Of several canaries of a path, the oldest gets requests; one without endpoints gets none',
         difference:
-          'Other paths with the same Service are left alone; in ingress-nginx they get the same canary. A canary without an Ingress to be the canary of is reported',
+          'Other paths with the same Service are left alone; in ingress-nginx they get the same canary. A canary without an Ingress of its namespace to be the canary of is reported, and gets no requests: else whoever may write an Ingress anywhere could take those of others',
       },
     },
     header: {

@@ -103,6 +103,9 @@ function attachAll(
       const message = `the canary of path "${each.path}" of host "${host}" gets no requests, because no other Ingress serves this path`;
       const fix = 'use the host, the path and the pathType of the Ingress that it is a canary of';
       problems.push(conflict('CanaryWithoutMain', each.origin, message, fix));
+    } else if (route.origin.object.namespace !== each.origin.object.namespace) {
+      const message = `the canary of path "${each.path}" of host "${host}" gets no requests, because ${describeOrigin(route.origin)} serves this path, in another namespace`;
+      problems.push(conflict('CanaryWithoutMain', each.origin, message, 'put both into the same namespace'));
     } else if (winner !== undefined) {
       const message = `path "${each.path}" of host "${host}" has a canary already, in ${describeOrigin(winner.origin)}`;
       problems.push(conflict('CanaryConflict', each.origin, message, 'keep one canary for each path'));

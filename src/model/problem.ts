@@ -71,7 +71,7 @@ export const problemReasons = {
   UnknownAnnotation: 'An annotation has the prefix of ours, and a name that nobody knows; it does nothing.',
   HostPolicyConflict: 'Another, older Ingress already sets the same for the whole host; the older one counts.',
   CanaryWithoutMain:
-    'No other Ingress serves the host and path that an Ingress is to be the canary of; it gets no requests.',
+    'No other Ingress of the namespace serves the host and path that an Ingress is the canary of; it gets no requests.',
   CanaryConflict:
     'Another, older Ingress is the canary of the same path already, or the canary has the Service of the main Ingress; it gets no requests.',
   InternalError:

@@ -39,6 +39,25 @@ describe('the translation of hostile objects', () => {
     expect(resources.get('Listener https')).not.toContain('evil/x');
   });
 
+  it('lets no canary take requests from an Ingress of another namespace', () => {
+    const annotations = {
+      'nginx.ingress.kubernetes.io/canary': 'true',
+      'nginx.ingress.kubernetes.io/canary-weight': '100',
+    };
+    const canaryIn = (namespace: string) =>
+      translated([
+        service('web', { http: 80 }),
+        service('mine', { http: 80 }, namespace),
+        endpointSlice('web-1', 'web', { http: 8080 }, ['10.0.0.1']),
+        endpointSlice('mine-1', 'mine', { http: 8080 }, ['10.0.0.2'], namespace),
+        ingress('web', { hosts: { 'a.test': { '/': 'web:80' } } }),
+        ingress('mine', { namespace, annotations, hosts: { 'a.test': { '/': 'mine:80' } } }),
+      ]).get('VirtualHost http/a.test');
+    expect(canaryIn('default')).toContain('default/mine');
+    expect(canaryIn('evil')).not.toContain('evil/mine');
+    expect(canaryIn('evil')).toContain('default/web');
+  });
+
   it('passes over endpoint addresses that an Envoy would refuse', () => {
     const resources = translated([
       ingress('i', { hosts: { 'a.test': { '/': 'web:80' } } }),
