@@ -23,7 +23,8 @@ const origin: Parse<string> = (text) => {
   return invalid('is no origin', 'write origins such as "https://example.com, https://*.example.com:8443", or "*"');
 };
 
-const originList = list(origin);
+/** All stand in one expression. */
+const originList = list(origin, 200);
 const flag = '`true` or `false`';
 
 export const cors = defineFeature({
@@ -46,7 +47,7 @@ export const cors = defineFeature({
       default: ['*'],
       onInvalid: 'no policy',
       documentation: {
-        value: 'origins with commas between; `*` for all or as one label',
+        value: 'origins with commas between, 200 at most; `*` for all or as one label',
         nginx: 'Which origins may use the Ingress',
         difference: 'A list with a bad origin allows none, rather than all',
       },

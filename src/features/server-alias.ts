@@ -6,6 +6,9 @@ import { invalid, list, matching, valid } from './value.ts';
 const label = /[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/i;
 const hostName = matching(new RegExp(`(\\*\\.)?${label.source}(\\.${label.source}){0,125}`, 'i'), 'www.example.com');
 
+/** Each is a virtual host of its own. */
+const mostNames = 200;
+
 const names = list((text) => {
   if (!text.startsWith('~')) return hostName(text);
   const fault = regexFault(text.slice(1));
@@ -15,7 +18,7 @@ const names = list((text) => {
         fault ?? 'has no expression',
         'write an expression that RE2 understands, such as "~^www\\d+\\.example\\.com$"',
       );
-});
+}, mostNames);
 
 export const serverAlias = defineFeature({
   name: 'server-alias',
@@ -25,7 +28,7 @@ export const serverAlias = defineFeature({
       parse: names,
       default: [],
       documentation: {
-        value: 'host names, and expressions behind `~`, with commas between',
+        value: 'host names, and expressions behind `~`, with commas between; 200 at most',
         default: 'none',
         nginx: 'Serves all that its hosts serve under these names, too, unless an Ingress has a rule for the name',
         difference:

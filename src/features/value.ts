@@ -63,11 +63,12 @@ export function matching(pattern: RegExp, example: string): Parse<string> {
 }
 
 /** With commas between; empty items do not count. */
-export function list<T>(item: Parse<T>): Parse<readonly T[]> {
+export function list<T>(item: Parse<T>, most = Infinity): Parse<readonly T[]> {
   return (text) => {
     const values: T[] = [];
     for (const part of text.split(',').map((each) => each.trim())) {
       if (part === '') continue;
+      if (values.length === most) return invalid(`has more than ${most} items`, 'write fewer');
       const parsed = item(part);
       if (parsed.kind === 'invalid') return invalid(`has the item "${part}", which ${parsed.why}`, parsed.fix);
       values.push(parsed.value);

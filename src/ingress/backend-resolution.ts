@@ -149,11 +149,14 @@ function externalHost(text: string): string | undefined {
   return host === undefined || host.startsWith('*') || localName.test(host) ? undefined : host;
 }
 
+/** What resolvers may take for an address in another spelling, such as 2130706433 or 0x7f.1 (URL Standard, section 3.5). */
+const numericName = /(?:^|\.)(?:\d+|0x[\da-f]*)\.?$|^[.:]*$/i;
 const localName = /^(.*\.)?localhost(\.localdomain)?\.?$/i;
 
 /** As a name or an address that anybody can tell; what a name resolves to is for the operator's network policy. */
 function isLocal(host: string): boolean {
-  return isIP(host) === 0 ? localName.test(host) : !isForeignAddress(host);
+  if (isIP(host) !== 0) return !isForeignAddress(host);
+  return localName.test(host) || numericName.test(host);
 }
 
 /** The names that Kubernetes defines (Service, appProtocol), and those that other ingress controllers and meshes know. */

@@ -11,7 +11,9 @@ export function regexFault(text: string): string | undefined {
   const fault = faults.find(([pattern]) => pattern.test(text));
   if (fault !== undefined) return fault[1];
   const repeats = [...text.matchAll(/\{(\d+)(?:,(\d*))?\}/g)].map(([, least, most]) => Number(most || least) || 1);
-  if (repeats.reduce((product, each) => product * each, 1) > 1000) return 'repeats something more than 1,000 times';
+  const repeated = repeats.reduce((product, each) => product * each, 1);
+  if (repeated > 1000) return 'repeats something more than 1,000 times';
+  if (weightOf(text) * repeated > mostSteps) return 'is too large with its repetitions';
   try {
     RegExp(inJavaScript(text), 'u');
     return undefined;
@@ -30,11 +32,21 @@ const faults: readonly (readonly [RegExp, string])[] = [
   [/^[^]{1025}/, 'is longer than 1,024 characters'],
   // oxlint-disable-next-line no-control-regex -- control characters are what this is about
   [/[\u0000-\u001f\u007f]/, 'holds a control character'],
-  [/\(\?(?!:|P?<[a-zA-Z_])/, 'holds a group that looks ahead or behind, or sets options, which Envoy (RE2) cannot'],
+  [/\(\?(?!:|P?<[a-zA-Z_]\w*>)/, 'holds a group that looks ahead or behind, or sets options, which Envoy (RE2) cannot'],
   [/\\[0-9k]/, 'refers back to a group, which Envoy (RE2) cannot'],
   [/\\(?![dDwWsSbBtnrfvx])[a-zA-Z]|\\$/, 'holds an escape that Envoy (RE2) does not know'],
+  [/\[[:.=]/, 'holds a POSIX class of characters, which is not supported (write the characters)'],
   [/\[\^?\]|\[[^\]]*\\[bB]/, 'holds a character class that Envoy (RE2) reads otherwise'],
 ];
+
+/** Far below what RE2 takes, since it is not known how it counts: its limit is 8 MB for an expression. */
+const mostSteps = 100_000;
+
+/** How many steps the expression has at most without its repetitions: classes of all but some characters have several. */
+function weightOf(text: string): number {
+  const wide = text.match(/\\[DWS]|\[\^|\./g) ?? [];
+  return text.length + 20 * wide.length;
+}
 
 /** The same expression in the strict dialect of JavaScript, which takes escapes of letters and syntax only. */
 function inJavaScript(text: string): string {

@@ -39,6 +39,22 @@ describe('the translation of hostile objects', () => {
     expect(resources.get('Listener https')).not.toContain('evil/x');
   });
 
+  it.each(['127.0.0.1', 'localhost', '2130706433', '0x7f.1', '127.1', '[::1]', '169.254.169.254'])(
+    'sends neither copies nor questions of authentication to %s',
+    (host) => {
+      const translation = new Translation({ ...translationOptions, allowLocalEndpoints: false });
+      const annotations = {
+        'nginx.ingress.kubernetes.io/mirror-target': `http://${host}:9901/quitquitquit`,
+        'nginx.ingress.kubernetes.io/auth-url': `http://${host}:9901/quitquitquit`,
+      };
+      const web = ingress('web', { annotations, hosts: { 'a.test': { '/': 'web:80' } } });
+      const resources = translated([service('web', { http: 80 }), web], translation);
+      const addressed = [...resources].filter(([key, json]) => key.startsWith('Cluster ') && json.includes('address'));
+      expect(addressed).toEqual([]);
+      expect(translation.problems().map(({ reason }) => reason)).toContain('EndpointRefused');
+    },
+  );
+
   it('lets no canary take requests from an Ingress of another namespace', () => {
     const annotations = {
       'nginx.ingress.kubernetes.io/canary': 'true',
