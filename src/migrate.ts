@@ -7,6 +7,7 @@ import type { Config } from './config.ts';
 import type { FlagFinding } from './migration/controller-arguments.ts';
 import { migrationReport } from './migration/report.ts';
 import type { MigrationReport } from './migration/report.ts';
+import { ProblemBook } from './problem-book.ts';
 import { controllersIn } from './migration/workload.ts';
 import type { ControllerWorkload } from './migration/workload.ts';
 import { openSource } from './object-source.ts';
@@ -35,6 +36,8 @@ export async function migrate(config: Config, flags: readonly FlagFinding[], log
   const ingresses = new Map<string, Ingress>();
   let configMap: ConfigMap | undefined;
   let hasSecrets = false;
+  const unread = new ProblemBook();
+  for (const event of events) if (event.kind === 'problems') unread.replace(event.origin, event.problems);
   for (const { kind, namespace, name, object } of events.flatMap((event) =>
     event.kind === 'changes' ? event.changes : [],
   )) {
@@ -52,6 +55,7 @@ export async function migrate(config: Config, flags: readonly FlagFinding[], log
     configMapName: config.configMap && { kind: 'ConfigMap', ...config.configMap },
     prefix: config.features.prefix,
     hasSecrets,
+    unread: unread.all().filter(({ severity }) => severity !== 'info'),
     flags,
   });
 }

@@ -45,10 +45,12 @@ export function snippetOf(
 ): { readonly snippet: Snippet; readonly closes: boolean } | undefined {
   const closed = place === 'server' ? 'host closed' : 'closed';
   const forbidden = text !== '' && !isAllowed;
-  let closes = forbidden && mayProtect(text);
+  const protects = forbidden && mayProtect(text);
+  // What counts for nothing closes the paths of its own Ingress, not those of others on the host.
+  let closes = protects && place !== 'server';
   if (forbidden) {
     const fix = 'use annotations in its place, or set allow-snippet-annotations in the ConfigMap';
-    report('text', 'snippets of Ingresses are not allowed', fix, closes ? closed : 'default');
+    report('text', 'snippets of Ingresses are not allowed', fix, protects ? 'closed' : 'default');
   }
   const read = (
     [

@@ -42,10 +42,17 @@ const titles: Readonly<Record<Verdict, string>> = {
 };
 
 function render(report: MigrationReport, style: Style): string {
-  const { summary, ingresses, others, configMap, flags } = report;
+  const { summary, ingresses, others, configMap, flags, unread } = report;
   return [
-    style.title(titles[summary.verdict]),
+    style.title(
+      ingresses.length === 0 && summary.verdict !== 'refused' ? 'There is no Ingress to move' : titles[summary.verdict],
+    ),
     ...summaryLines(report).map(style.item),
+    ...part(
+      'Not read',
+      unread.map(({ object, why, fix }) => style.item(`${object}: ${sentence(why, fix)}`)),
+      style,
+    ),
     ...part('What to do first', refusals(report, style), style),
     ...part(
       'Ingresses',

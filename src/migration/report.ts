@@ -5,7 +5,7 @@
 import type { ConfigMap, Ingress } from '../cluster/kubernetes-object.ts';
 import { settingOfAnnotation, settingOfKey } from '../features/setting-lookup.ts';
 import type { Setting } from '../features/feature.ts';
-import { objectKey } from '../model/object-ref.ts';
+import { describeObject, objectKey } from '../model/object-ref.ts';
 import type { ObjectRef } from '../model/object-ref.ts';
 import type { Problem, ProblemReason } from '../model/problem.ts';
 import type { Translation } from '../translation/translation.ts';
@@ -49,6 +49,15 @@ export interface MigrationReport {
   /** Absent when no ConfigMap was given. */
   readonly configMap?: { readonly object: string; readonly keys: readonly Finding[] };
   readonly flags: readonly FlagFinding[];
+  /** What could not be read, and so is not in the rest of the report. */
+  readonly unread: readonly Unread[];
+}
+
+export interface Unread {
+  /** The object, or the file where it cannot be told. */
+  readonly object: string;
+  readonly why: string;
+  readonly fix: string;
 }
 
 export interface MigrationSummary {
@@ -75,6 +84,8 @@ export interface MigrationInput {
   readonly prefix: string;
   /** Whether there was any Secret: where there was none, they are kept elsewhere, and are not missed. */
   readonly hasSecrets: boolean;
+  /** Of reading the objects. */
+  readonly unread: readonly Problem[];
   readonly flags: readonly FlagFinding[];
 }
 
@@ -138,7 +149,13 @@ export function migrationReport(input: MigrationInput): MigrationReport {
     }));
   const configMap = configMapReport(input, problemsOf);
   const flagVerdict = input.flags.some(({ outcome }) => outcome === 'refused') ? 'refused' : 'same';
-  const all = [...reports, ...(configMap?.keys ?? []), { verdict: flagVerdict } as const];
+  const readVerdict = input.unread.length > 0 ? 'refused' : 'same';
+  const all = [
+    ...reports,
+    ...(configMap?.keys ?? []),
+    { verdict: flagVerdict } as const,
+    { verdict: readVerdict } as const,
+  ];
   return {
     summary: {
       verdict: worst(all),
@@ -150,6 +167,11 @@ export function migrationReport(input: MigrationInput): MigrationReport {
     others,
     ...(configMap && { configMap }),
     flags: input.flags,
+    unread: input.unread.map(({ object, field, message, fix }) => ({
+      object: [describeObject(object), field].filter((each) => each !== '').join(' '),
+      why: message,
+      fix,
+    })),
   };
 }
 

@@ -49,6 +49,25 @@ describe('sluice migrate', () => {
     expect((await runSluice(['migrate', '--dir', dir, '--strict'])).code).toBe(1);
   });
 
+  it('names what it cannot read, and does not call that the same', async () => {
+    const broken = join(folder, 'broken.yaml');
+    await writeFile(broken, 'kind: [');
+    const quoted = await write('quoted.yaml', {
+      ...rawIngress('numbers'),
+      metadata: { name: 'numbers', namespace: 'default', annotations: { 'nginx.ingress.kubernetes.io/limit-rps': 5 } },
+    });
+    const { code, stdout } = await runSluice(['migrate', '--dir', broken, '--dir', quoted, '--output', 'json']);
+    expect(code).toBe(1);
+    const { summary, unread } = JSON.parse(stdout);
+    expect(summary.verdict).toBe('refused');
+    expect(JSON.stringify(unread)).toMatch(/broken\.yaml.*numbers|numbers.*broken\.yaml/);
+  });
+
+  it('says so when there is no Ingress', async () => {
+    const { code, stdout } = await runSluice(['migrate', '--dir', await write('none.yaml', rawConfigMap('x', {}))]);
+    expect([code, stdout.split('\n')[0]]).toEqual([0, 'There is no Ingress to move']);
+  });
+
   it('goes by the flags and the ConfigMap of the controller that it finds', async () => {
     const objects = [
       annotated('ours', {}, 'edge'),

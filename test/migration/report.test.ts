@@ -26,6 +26,7 @@ function report(...objects: readonly KubernetesObject[]): MigrationReport {
     configMapName: { kind: 'ConfigMap', ...named },
     prefix,
     hasSecrets: false,
+    unread: [],
     flags: [],
   });
 }

@@ -164,11 +164,13 @@ describeWithEnvoy('snippets that are not allowed', () => {
       },
       deny: { hosts: { 'deny.test': { '/': 'web:80' } }, annotations: { 'configuration-snippet': 'deny all;' } },
       server: { hosts: { 'server.test': { '/': 'web:80' } }, annotations: { 'server-snippet': 'deny all;' } },
+      other: { hosts: { 'server.test': { '/other': 'api:80' } } },
     });
     const { status, headers } = await stage.ask('header.test/');
     expect([status, headers['x-a']]).toEqual([200, undefined]);
     expect(await stage.outcome('deny.test/')).toBe('503');
     expect(await stage.outcome('server.test/')).toBe('503');
+    expect(await stage.outcome('server.test/other')).toBe('api /other');
     expect(stage.problems()).toEqual([
       'deny configuration-snippet InvalidProtection',
       'header configuration-snippet InvalidAnnotation',
