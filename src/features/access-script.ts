@@ -56,11 +56,31 @@ local function address_of(handle)
   return string.match(text, "^%[(.*)%]:%d+$") or string.match(text, "^(.*):%d+$") or text
 end
 
+-- Names with control characters are none: they would end a header line wherever the name is written.
 local function credentials(headers)
   local encoded = string.match(headers:get("authorization") or "", "^[Bb][Aa][Ss][Ii][Cc] +(%S+)%s*$")
   local text = encoded and decode(encoded)
   if text == nil then return nil end
-  return string.match(text, "^([^:]*):(.*)$")
+  local user, password = string.match(text, "^([^:]*):(.*)$")
+  if user == nil or string.find(user, "%c") then return nil end
+  return user, password
+end
+
+-- The value of the first "key=value" that has the key, without regard to case. Clients write the text, and it may be long:
+-- no pattern here may start again at each character.
+local function value_in(text, separator, wanted)
+  local from = 1
+  while from <= #text do
+    local stop = string.find(text, separator, from, true) or #text + 1
+    local pair = string.sub(text, from, stop - 1)
+    local equals = string.find(pair, "=", 1, true)
+    if equals then
+      local key = string.match(string.sub(pair, 1, equals - 1), "^%s*(.*)$")
+      if string.lower(key) == wanted then return string.sub(pair, equals + 1) end
+    end
+    from = stop + 1
+  end
+  return ""
 end
 
 local function variable(handle, name)
@@ -83,16 +103,8 @@ local function variable(handle, name)
   if name == "remote_user" then return (credentials(headers)) or "" end
   local kind, rest = string.match(name, "^(%a+)_(.*)$")
   if kind == "http" then return headers:get((string.gsub(rest, "_", "-"))) or "" end
-  if kind == "cookie" then
-    for key, value in string.gmatch(headers:get("cookie") or "", "([^=;%s]+)=([^;]*)") do
-      if string.lower(key) == rest then return value end
-    end
-  end
-  if kind == "arg" then
-    for key, value in string.gmatch(string.match(path, "%?(.*)$") or "", "([^=&]+)=([^&]*)") do
-      if string.lower(key) == rest then return value end
-    end
-  end
+  if kind == "cookie" then return value_in(headers:get("cookie") or "", ";", rest) end
+  if kind == "arg" then return value_in(string.match(path, "%?(.*)$") or "", "&", rest) end
   return ""
 end
 
@@ -173,21 +185,13 @@ local function joined(value)
   return type(value) == "table" and table.concat(value, "\n") or value
 end
 
-local function ask_service(handle, external)
+local function ask_service(handle, context)
+  local external = context.external
   local answer = ask(handle, external)
   local status = answer[":status"]
   local cookies = answer["set-cookie"]
   if string.match(status, "^2%d%d$") then
-    local headers = handle:headers()
-    for _, name in ipairs(external.headers) do
-      local value = answer[name]
-      headers:remove(name)
-      if type(value) == "table" then
-        for _, each in ipairs(value) do headers:add(name, each) end
-      elseif value ~= nil and value ~= "" then
-        headers:add(name, value)
-      end
-    end
+    context.told = answer
     if cookies then
       local metadata = handle:streamInfo():dynamicMetadata()
       metadata:set("access", "cookies", joined(cookies))
@@ -220,7 +224,7 @@ local checks = {
   end,
   function(handle, context)
     if not context.external then return false end
-    return true, ask_service(handle, context.external)
+    return true, ask_service(handle, context)
   end,
 }
 
@@ -232,8 +236,7 @@ local function read_context(handle)
 end
 
 -- nil for whoever may pass
-local function denial(handle)
-  local context = read_context(handle)
+local function denial(handle, context)
   local any = context.any
   local worst
   for _, check in ipairs(checks) do
@@ -255,8 +258,29 @@ local function denial(handle)
   return worst
 end
 
+-- Only the service says what is in its headers, also where it was not asked because another check was enough.
+local function replace_headers(handle, names, told)
+  local headers = handle:headers()
+  for _, name in ipairs(names) do
+    local value = told[name]
+    headers:remove(name)
+    if type(value) == "table" then
+      for _, each in ipairs(value) do headers:add(name, each) end
+    elseif value ~= nil and value ~= "" then
+      headers:add(name, value)
+    end
+  end
+end
+
+local function decide(handle)
+  local context = read_context(handle)
+  local answer = denial(handle, context)
+  if answer == nil and context.external then replace_headers(handle, context.external.headers, context.told or {}) end
+  return answer
+end
+
 function envoy_on_request(handle)
-  local ok, answer = pcall(denial, handle)
+  local ok, answer = pcall(decide, handle)
   if not ok then
     handle:logErr("access: " .. tostring(answer))
     answer = { [":status"] = "500" }

@@ -146,8 +146,10 @@ local function rewrite_location(handle, context)
 end
 
 local function rewrite_attribute(attribute, context)
-  local before, key, value = attribute:match("^(%s*)(%a+)%s*=%s*(.-)%s*$")
+  local before, key, rest = attribute:match("^(%s*)(%a+)%s*=%s*(.*)$")
   if not before then return attribute end
+  -- Not "(.-)%s*$", which reads a long row of spaces again from each of them.
+  local value = rest:match("^.*%S") or ""
   local kind = key:lower()
   local from = context:get(kind .. "_from")
   if kind == "path" and from then

@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { expect, it } from '@jest/globals';
-import { configMap } from '../../support/objects.ts';
+import { configMap, secret } from '../../support/objects.ts';
 import { describeWithEnvoy } from '../../support/tools.ts';
 import { prefix, scene } from './scene.ts';
 
 /** What the service was asked, newest last. */
 const asked: IncomingMessage[] = [];
+
+const basic = (login: string) => `Basic ${Buffer.from(login).toString('base64')}`;
 
 /** Answers as the path of its own URL says: `/202`, `/401`; `/token` asks for one, `/cookie` sets two cookies. */
 function answer(request: IncomingMessage, response: ServerResponse): void {
@@ -136,6 +138,68 @@ describeWithEnvoy('external authentication', () => {
     expect(echo?.headers['x-groups']).toBe('one, two');
     expect(echo?.headers['x-absent']).toBeUndefined();
     expect(newest()?.headers['x-user']).toBe('mallory');
+  });
+
+  it('drops headers that the client made up also where another check was enough', async () => {
+    const either = { 'auth-url': `${service}/verify`, 'auth-response-headers': 'X-User', satisfy: 'any' };
+    const password = { 'auth-type': 'basic', 'auth-secret': 'users' };
+    await stage.apply(
+      {
+        near: guarded('near', { ...either, 'whitelist-source-range': '127.0.0.0/8' }),
+        secret: guarded('secret', { ...either, ...password }),
+        far: guarded('far', { ...either, ...password, 'whitelist-source-range': '192.0.2.0/24' }),
+      },
+      secret('users', { auth: 'bob:{PLAIN}builder' }),
+    );
+    const forged = { 'x-user': 'mallory' };
+    const before = asked.length;
+    const near = await stage.ask('near.test/', { headers: forged });
+    expect([near.echo?.path, near.echo?.headers['x-user']]).toEqual(['/', undefined]);
+    const known = await stage.ask('secret.test/', { headers: { ...forged, authorization: basic('bob:builder') } });
+    expect([known.echo?.path, known.echo?.headers['x-user']]).toEqual(['/', undefined]);
+    expect(asked.length).toBe(before);
+    expect((await stage.ask('far.test/', { headers: forged })).echo?.headers['x-user']).toBe('alice');
+    expect(newest()?.headers['x-user']).toBe('mallory');
+  });
+
+  it('takes a user name with control characters for none', async () => {
+    const url = `${service}/401?u=$remote_user`;
+    await stage.apply({
+      named: guarded('named', { 'auth-url': url, 'auth-signin': 'http://login.test/?rd=$remote_user' }),
+    });
+    const ask = (login: string) => stage.ask('named.test/', { headers: { authorization: basic(login) } });
+    expect((await ask('bob:x')).headers.location).toBe('http://login.test/?rd=bob');
+    for (const name of ['bob\r\nset-cookie: a=b', 'bob\nx', 'bob\rx', 'bob\0', '\u007F']) {
+      const { status, headers } = await ask(`${name}:x`);
+      expect([status, headers.location, headers['set-cookie']]).toEqual([302, 'http://login.test/?rd=', undefined]);
+      expect(newest()?.url).toBe('/401?u=');
+    }
+  });
+
+  it('reads cookies and arguments, as long as they may be, in no time', async () => {
+    const signIn = (to: string) => ({
+      'auth-type': 'basic',
+      'auth-secret': 'users',
+      'auth-url': `${service}/verify`,
+      'auth-signin': `http://login.test/?rd=${to}`,
+    });
+    await stage.apply(
+      { cookies: guarded('cookies', signIn('$cookie_known')), args: guarded('args', signIn('$arg_known')) },
+      secret('users', { auth: 'bob:{PLAIN}builder' }),
+    );
+    const cookie = (text: string) => stage.outcome('cookies.test/', { headers: { cookie: text } });
+    const arg = (text: string) => stage.outcome(`args.test/?${text}`);
+    expect(await cookie('unknown=0; known; Known=1=2; known=3')).toBe('302 http://login.test/?rd=1=2');
+    expect(await cookie('=; other=1')).toBe('302 http://login.test/?rd=');
+    expect(await arg('unknown=0&known&Known=1=2&known=3')).toBe('302 http://login.test/?rd=1=2');
+    const start = performance.now();
+    for (const long of ['a', ' a', ';', ' ;', 'a;', '='].map((each) => each.repeat(58_000 / each.length))) {
+      expect(await cookie(`x${long};known=1`)).toBe('302 http://login.test/?rd=1');
+    }
+    for (const long of ['a', '&', 'a&', '=', '?'].map((each) => each.repeat(58_000 / each.length))) {
+      expect(await arg(`x${long}&known=1`)).toBe('302 http://login.test/?rd=1');
+    }
+    expect(performance.now() - start).toBeLessThan(2000);
   });
 
   it('sends who must sign in to the page for that, with where they wanted to go', async () => {

@@ -1,15 +1,19 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
 import { expect, it } from '@jest/globals';
 import { describeWithEnvoy } from '../../support/tools.ts';
 import { scene } from './scene.ts';
+
+const spaces = ' '.repeat(58_000);
 
 describeWithEnvoy('what backends say of themselves', () => {
   const stage = scene({
     tlsNames: ['tls.test'],
     backends: {
-      /** Answers with the headers that the request names in JSON. */
+      /** Answers with the headers that the request names in JSON; `<spaces>` in them stands for many. */
       web: {
-        handler: (request, response) => {
-          response.writeHead(200, JSON.parse(String(request.headers['x-answer']))).end();
+        handler: ({ headers }, response) => {
+          response.writeHead(200, JSON.parse(String(headers['x-answer']).replace('<spaces>', spaces))).end();
         },
       },
     },
@@ -86,6 +90,24 @@ describeWithEnvoy('what backends say of themselves', () => {
       'a=b; Path=/; Secure; HttpOnlyx',
     ]);
     expect((await answer('flags.test', {}))['set-cookie']).toBeUndefined();
+  });
+
+  it('is read in no time, as long as it may be', async () => {
+    await stage.apply({ long: { hosts: host('long'), annotations: { 'proxy-cookie-path': '/two/ /' } } });
+    const port = await stage.envoy.listenerPort('http');
+    const cookies = async (cookie: string) => {
+      const headers = { host: 'long.test', 'x-answer': JSON.stringify({ 'set-cookie': [cookie] }) };
+      const sent = request({ port, headers, maxHeaderSize: 100_000 }).end();
+      const [response] = await once(sent, 'response');
+      response.resume();
+      return response.headers['set-cookie'];
+    };
+    const start = performance.now();
+    expect(await cookies('a=b; Path=/two/<spaces>x')).toEqual([`a=b; Path=/${spaces}x`]);
+    expect(await cookies('a=b; Path=/two/<spaces>; Secure')).toEqual(['a=b; Path=/; Secure']);
+    expect(await cookies('a=b; Path=<spaces>/two/')).toEqual(['a=b; Path=/']);
+    expect(await cookies('a=b; Path<spaces>x')).toEqual([`a=b; Path${spaces}x`]);
+    expect(performance.now() - start).toBeLessThan(1000);
   });
 
   it('is left as it is where the values cannot be read', async () => {
