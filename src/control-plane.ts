@@ -91,6 +91,7 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
       const removed = changes.filter(({ resource }) => resource === undefined);
       log.info({ sequence, changed: changed.length, removed: removed.length }, 'published');
       published$.next({ sequence, changed, removed });
+      if (sequence === 1) warnOfOthers(translation.ingressCounts(), log);
     }
     reporter?.commit(translation.takeTouchedIngresses(), haveProblemsChanged);
   };
@@ -144,6 +145,14 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
       await Promise.all([server.stop(), admin.stop(), reporter?.stop(), tls.stop()]);
     },
   };
+}
+
+/** Who moves from another controller sees nothing served, and nothing is wrong with any of the objects. */
+function warnOfOthers({ ours, others }: ReturnType<Translation['ingressCounts']>, log: Logger): void {
+  if (ours > 0 || others === 0) return;
+  const fix =
+    'name their classes with --ingress-class, or the controller of their IngressClass with --controller-name (k8s.io/ingress-nginx for those of ingress-nginx)';
+  log.warn({ ingresses: others, fix }, 'no Ingress is of a class that is served here');
 }
 
 /** Certificates begin and cease to be valid without anybody changing anything. */

@@ -127,7 +127,9 @@ export function migrationReport(input: MigrationInput): MigrationReport {
     problems.get(`${kind} ${objectKey(ref)}`) ?? [];
   const sorted = ingresses.toSorted((a, b) => (objectKey(a.metadata) < objectKey(b.metadata) ? -1 : 1));
   const ours = sorted.filter(({ metadata }) => translation.isOurs(objectKey(metadata)));
-  const quirks = quirksOf(translation.hosts(), ours);
+  // A canary serves nothing by itself, so it is in nobody's way.
+  const serving = ours.filter(({ metadata }) => metadata.annotations[`${input.prefix}/canary`] !== 'true');
+  const quirks = quirksOf(translation.hosts(), serving);
   const reports = ours.map((ingress): IngressReport => {
     const key = objectKey(ingress.metadata);
     const own = problemsOf('Ingress', ingress.metadata);

@@ -172,6 +172,13 @@ export class Translation {
     return this.#verdicts.get(ingress)?.reading !== undefined;
   }
 
+  /** How many Ingresses are of classes of ours, and how many are not. */
+  ingressCounts(): { readonly ours: number; readonly others: number } {
+    const all = [...this.#objects.Ingress.entries()];
+    const ours = all.filter(([key]) => this.isOurs(key)).length;
+    return { ours, others: all.length - ours };
+  }
+
   /** The Ingresses (`namespace/name`) that came, went, changed or may have changed hands since this was last asked. */
   takeTouchedIngresses(): ReadonlySet<string> {
     const touched = this.#touchedIngresses;
