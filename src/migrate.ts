@@ -1,13 +1,13 @@
 /** Reads what an ingress-nginx serves, once, and reports what Sluice would make of it. */
 import { readFile } from 'node:fs/promises';
-import { catchError, firstValueFrom, takeWhile, timeout, toArray } from 'rxjs';
+import { catchError, timeout } from 'rxjs';
 import { parseAllDocuments } from 'yaml';
 import type { ConfigMap, Ingress } from './cluster/kubernetes-object.ts';
 import type { Config } from './config.ts';
+import { firstReading } from './first-reading.ts';
 import type { FlagFinding } from './migration/controller-arguments.ts';
 import { migrationReport } from './migration/report.ts';
 import type { MigrationReport } from './migration/report.ts';
-import { ProblemBook } from './problem-book.ts';
 import { controllersIn } from './migration/workload.ts';
 import type { ControllerWorkload } from './migration/workload.ts';
 import { openSource } from './object-source.ts';
@@ -22,10 +22,8 @@ const patienceMs = 60_000;
 /** @throws UsageError when the cluster does not answer. */
 export async function migrate(config: Config, flags: readonly FlagFinding[], log: SourceLog): Promise<MigrationReport> {
   const { source } = await openSource(config, log);
-  const events = await firstValueFrom(
-    source.events$.pipe(
-      takeWhile(({ kind }) => kind !== 'synced'),
-      toArray(),
+  const { changes, problems } = await firstReading(source, (whole$) =>
+    whole$.pipe(
       timeout({ first: patienceMs }),
       catchError((error: unknown) => {
         throw new UsageError(`the objects could not be read within ${patienceMs / 1_000} s: ${String(error)}`);
@@ -36,11 +34,7 @@ export async function migrate(config: Config, flags: readonly FlagFinding[], log
   const ingresses = new Map<string, Ingress>();
   let configMap: ConfigMap | undefined;
   let hasSecrets = false;
-  const unread = new ProblemBook();
-  for (const event of events) if (event.kind === 'problems') unread.replace(event.origin, event.problems);
-  for (const { kind, namespace, name, object } of events.flatMap((event) =>
-    event.kind === 'changes' ? event.changes : [],
-  )) {
+  for (const { kind, namespace, name, object } of changes) {
     translation.update([{ kind, namespace, name, object }], Date.now());
     if (object?.kind === 'Ingress') ingresses.set(`${namespace}/${name}`, object);
     hasSecrets ||= object?.kind === 'Secret';
@@ -55,7 +49,7 @@ export async function migrate(config: Config, flags: readonly FlagFinding[], log
     configMapName: config.configMap && { kind: 'ConfigMap', ...config.configMap },
     prefix: config.features.prefix,
     hasSecrets,
-    unread: unread.all().filter(({ severity }) => severity !== 'info'),
+    unread: problems.filter(({ severity }) => severity !== 'info'),
     flags,
   });
 }

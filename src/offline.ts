@@ -1,10 +1,9 @@
 /** Translates manifest files without serving them. */
-import { firstValueFrom, takeWhile, toArray } from 'rxjs';
 import type { Config } from './config.ts';
+import { firstReading } from './first-reading.ts';
 import type { Logger } from './log.ts';
 import { compareProblems } from './model/problem.ts';
 import type { Problem } from './model/problem.ts';
-import { ProblemBook } from './problem-book.ts';
 import { toJson } from './proto/message.ts';
 import { messageNameOf } from './proto/type-url.ts';
 import { directorySource } from './source/directory.ts';
@@ -22,23 +21,13 @@ export interface OfflineTranslation {
 export async function translateDirectory(config: Config, log: Logger): Promise<OfflineTranslation> {
   if (config.source.kind !== 'directory') throw new Error('only files can be translated offline');
   const translation = new Translation(config);
-  const sourceProblems = new ProblemBook();
-  const { events$ } = directorySource(config.source.paths);
-  const events = await firstValueFrom(
-    events$.pipe(
-      takeWhile(({ kind }) => kind !== 'synced'),
-      toArray(),
-    ),
-  );
-  for (const event of events) {
-    if (event.kind === 'changes') translation.update(event.changes, Date.now());
-    else if (event.kind === 'problems') sourceProblems.replace(event.origin, event.problems);
-  }
+  const { changes, problems } = await firstReading(directorySource(config.source.paths));
+  translation.update(changes, Date.now());
   const resources = translation.commit().flatMap(({ typeUrl, name, resource }) => {
     const message = messageNameOf(typeUrl);
     if (resource === undefined || message === undefined) return [];
     return [{ typeUrl, name, json: toJson(message, bodyOf(resource)) }];
   });
   log.debug({ resources: resources.length }, 'translated');
-  return { resources, problems: [...sourceProblems.all(), ...translation.problems()].toSorted(compareProblems) };
+  return { resources, problems: [...problems, ...translation.problems()].toSorted(compareProblems) };
 }

@@ -36,7 +36,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   asn1js: ['certificates'],
   'prom-client': ['admin'],
   protobufjs: ['proto', 'xds'],
-  rxjs: ['source', 'cli', 'control-plane.ts', 'offline.ts', 'migrate.ts'],
+  rxjs: ['source', 'cli', 'control-plane.ts', 'first-reading.ts', 'migrate.ts'],
   pino: ['log.ts'],
   'pino-pretty': ['log.ts'],
   commander: ['cli', 'main.ts'],

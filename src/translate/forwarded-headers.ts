@@ -23,7 +23,9 @@ const claims = [
 ] as const;
 
 /** Never believed, not even from a proxy in front: they are made anew from the others. */
-const derived = ['x-original-forwarded-for', 'x-real-ip', 'x-scheme', errorHeader] as const;
+const derived = ['x-real-ip', 'x-scheme', errorHeader] as const;
+
+const original = 'x-original-forwarded-for';
 
 /**
  * Takes them away before Envoy looks at them; what X-Forwarded-For was stays visible under another name.
@@ -32,12 +34,10 @@ const derived = ['x-original-forwarded-for', 'x-real-ip', 'x-scheme', errorHeade
  */
 export function forgetClaims(believes: boolean, askedFor?: string): Extension {
   const removed = [...derived, chainHeader, subjectHeader, ...(believes ? [] : claims)].map((remove) => ({ remove }));
-  const [first, ...others] = removed;
-  const kept = { append: set('x-original-forwarded-for', '%REQ(x-forwarded-for)%') };
+  const kept = { append: set(original, '%REQ(x-forwarded-for)%') };
   const said =
     askedFor === undefined ? [] : [set(chainHeader, askedFor), set(subjectHeader, '%DOWNSTREAM_PEER_SUBJECT%')];
-  const rest = [...others, ...said.map((append) => ({ append }))];
-  const mutations = first === undefined ? [kept, ...rest] : [first, kept, ...rest];
+  const mutations = [{ remove: original }, kept, ...removed, ...said.map((append) => ({ append }))];
   return {
     name: 'envoy.http.early_header_mutation.header_mutation',
     typed_config: any('envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation', { mutations }),
