@@ -1,22 +1,13 @@
 /** External authentication: a service that is asked about every request, as nginx's auth_request does. */
-import type { ConfigMap } from '../cluster/kubernetes-object.ts';
-import type { Backend } from '../model/backend.ts';
-import { clusterVariant } from './cluster-variant.ts';
+import { headerName, snippetHeaders } from './auth-header.ts';
+import type { ExtraHeader } from './auth-header.ts';
+import { authService } from './auth-service.ts';
+import type { AuthService } from './auth-service.ts';
 import type { ValuesOf } from './feature.ts';
 import { nginxText } from './nginx-text.ts';
 import type { NginxText } from './nginx-text.ts';
 import { boolean, integer, invalid, list, matching, valid } from './value.ts';
 import type { Parse } from './value.ts';
-
-/** Where the authentication service is. */
-export interface AuthService {
-  readonly isTls: boolean;
-  /** Undefined for the host that the request is for. */
-  readonly host: string | undefined;
-  readonly port: number;
-  /** Path and query. */
-  readonly path: NginxText;
-}
 
 export interface ExternalAuth {
   readonly service: AuthService;
@@ -32,37 +23,8 @@ export interface ExternalAuth {
   readonly cache?: { readonly key: NginxText; readonly seconds: Durations };
 }
 
-export interface ExtraHeader {
-  readonly name: string;
-  readonly value: NginxText;
-}
-
 /** By status, or `any`. */
 type Durations = Readonly<Record<string, number>>;
-
-const urlParts = /^(https?):\/\/([^/?#\s]+)([/?][^#\s]*)?$/i;
-const authority =
-  /^(\$\{?(?:host|http_host|best_http_host)\}?|\[[0-9a-f:.]+\]|[a-z0-9]([a-z0-9_.-]{0,251}[a-z0-9])?\.?)(?::(\d{1,5}))?$/i;
-const exampleUrl = 'write a URL such as "http://auth.default.svc.cluster.local/verify"';
-
-const authService: Parse<AuthService> = (text) => {
-  const [, scheme = '', where = '', rest = ''] = urlParts.exec(text) ?? [];
-  const [, host = '', , portText] = authority.exec(where) ?? [];
-  const port = portText === undefined ? (scheme.toLowerCase() === 'https' ? 443 : 80) : Number(portText);
-  if (host === '' || host.includes('..') || port < 1 || port > 65_535 || text.length > 2048) {
-    return invalid('is no URL', exampleUrl);
-  }
-  if (!/^[\u0021\u0023-\u007e]*$/.test(rest))
-    return invalid('has characters that no URL can have', 'write them %-encoded');
-  const path = nginxText(rest.startsWith('/') ? rest : `/${rest}`);
-  if (path.kind === 'invalid') return path;
-  return valid({
-    isTls: scheme.toLowerCase() === 'https',
-    host: host.startsWith('$') ? undefined : host.toLowerCase().replace(/\.$/, '').replaceAll(/[[\]]/g, ''),
-    port,
-    path: path.value,
-  });
-};
 
 const signInUrl: Parse<string> = (text) => {
   if (!/^(https?:\/\/[^/?#]|\/|\$)[\u0021\u0023-\u007e]*$/i.test(text) || text.length > 2048) {
@@ -71,12 +33,6 @@ const signInUrl: Parse<string> = (text) => {
   const parsed = nginxText(text);
   return parsed.kind === 'invalid' ? parsed : valid(text);
 };
-
-const unusable = /^(connection|content-length|expect|host|keep-alive|te|trailer|transfer-encoding|upgrade)$/i;
-const headerName: Parse<string> = (text) =>
-  /^[a-z0-9-]{1,128}$/i.test(text) && !unusable.test(text)
-    ? valid(text.toLowerCase())
-    : invalid('is no name of a header that can be set', 'write names such as "X-Auth-User, X-Auth-Email"');
 
 const printable: Parse<string> = (text) => {
   const parsed = nginxText(text);
@@ -101,41 +57,6 @@ const durationsOf: Parse<Durations> = (text) => {
   }
   return valid(Object.fromEntries(Object.entries(seconds).toSorted(([a], [b]) => (a < b ? -1 : 1))));
 };
-
-const statement = /\s*proxy_set_header\s+([A-Za-z0-9-]+)\s+(?:"([^"\\]*)"|'([^'\\]*)'|([^\s;"'{}]+))\s*;/y;
-
-/** The headers that a snippet sets. Any other statement changes who may pass, for all that is known. */
-const snippetHeaders: Parse<readonly ExtraHeader[]> = (text) => {
-  const headers: ExtraHeader[] = [];
-  let end = 0;
-  while (text.slice(end).trim() !== '') {
-    statement.lastIndex = end;
-    const [whole, name = '', ...values] = statement.exec(text) ?? [];
-    const value = values.find((each) => each !== undefined);
-    if (whole === undefined || value === undefined || headerName(name).kind === 'invalid') {
-      return invalid('has other statements than proxy_set_header', 'set headers only, or protect the backend itself');
-    }
-    const parsed = nginxText(value);
-    if (parsed.kind === 'invalid') return parsed;
-    if (!/^[\u0020-\u007e]*$/.test(value)) return invalid('has a value that is no plain text', 'write it in ASCII');
-    headers.push({ name: name.toLowerCase(), value: parsed.value });
-    end += whole.length;
-  }
-  return valid(headers);
-};
-
-/** Those of a ConfigMap; the text says what is wrong. */
-export function headersFrom(configMap: ConfigMap): readonly ExtraHeader[] | string {
-  const headers: ExtraHeader[] = [];
-  for (const [name, value] of Object.entries(configMap.data).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    const parsed = nginxText(value.trim());
-    if (headerName(name).kind === 'invalid') return `"${name}" is no name of a header that can be set`;
-    if (parsed.kind === 'invalid') return `the value of "${name}" ${parsed.why}`;
-    if (!/^[\u0020-\u007e]{0,2048}$/.test(value.trim())) return `the value of "${name}" is no plain text`;
-    headers.push({ name: name.toLowerCase(), value: parsed.value });
-  }
-  return headers;
-}
 
 /** Lets the text stand that the parser reads; `read` parses it again. */
 function checked(parse: Parse<unknown>): Parse<string> {
@@ -446,35 +367,4 @@ function withReturn(url: string, param: string): string {
 /** Of text that has been parsed before. */
 function partsOf(text: string): NginxText {
   return read(nginxText, text) ?? [''];
-}
-
-/** What a cluster has to know of the service. */
-export interface AuthCluster {
-  readonly serverName: string | undefined;
-}
-
-/** The name of a Service in the DNS of a cluster. */
-const serviceName = /^([a-z0-9-]+)\.([a-z0-9-]+)\.svc(\.[a-z0-9.-]+)?$/;
-
-/** @param host that of the rule; undefined comes back for one that stands for several, if the service is to be found under it */
-export function authBackend(
-  feature: string,
-  { isTls, host, port }: AuthService,
-  ruleHost: string,
-): Backend | undefined {
-  const name = host ?? ruleHost;
-  if (name.startsWith('*')) return undefined;
-  const [, service, namespace] = serviceName.exec(name) ?? [];
-  const data: AuthCluster = { serverName: name };
-  const variant = isTls ? clusterVariant({ [feature]: data }) : undefined;
-  if (service !== undefined && namespace !== undefined) {
-    return { namespace, service, port: { kind: 'number', number: port }, ...variant };
-  }
-  return {
-    namespace: '',
-    service: name,
-    port: { kind: 'number', number: port },
-    external: { host: name, port },
-    ...variant,
-  };
 }
