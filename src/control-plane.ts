@@ -11,7 +11,7 @@ import { controlPlaneView } from './control-plane-view.ts';
 import type { Logger } from './log.ts';
 import { openSource } from './object-source.ts';
 import { ProblemBook } from './problem-book.ts';
-import { ProblemLog } from './problem-log.ts';
+import { PublicationLog } from './publication-log.ts';
 import { openReporter } from './reporting.ts';
 import { settle } from './source/settle.ts';
 import { SourceStatus } from './source/source-status.ts';
@@ -70,7 +70,7 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
   });
   const view: AdminView = reporter === undefined ? routingView : { ...routingView, status: () => reporter.summary() };
   const published$ = new Subject<Publication>();
-  const problemLog = new ProblemLog(log);
+  const publicationLog = new PublicationLog(log, view.problems);
   let problemChanges = 0;
   /** Returns whether anything was sent on its way. */
   const publish = (changes: readonly ResourceChange[], since: number): boolean => {
@@ -83,16 +83,15 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
     for (const [table, entries] of translation.takeRecomputed()) metrics.recomputed(table, entries);
     const allProblemChanges = translation.problemChanges + sourceProblems.changes;
     const haveProblemsChanged = allProblemChanges !== problemChanges;
-    if (haveProblemsChanged) problemLog.note(view.problems());
     problemChanges = allProblemChanges;
     if (wasPublished) {
       const { sequence } = server.store;
       const changed = changes.filter(({ resource }) => resource !== undefined);
       const removed = changes.filter(({ resource }) => resource === undefined);
-      log.info({ sequence, changed: changed.length, removed: removed.length }, 'published');
       published$.next({ sequence, changed, removed });
+      publicationLog.note({ sequence, changed: changed.length, removed: removed.length }, haveProblemsChanged);
       if (sequence === 1) warnOfOthers(translation.ingressCounts(), log);
-    }
+    } else publicationLog.note(undefined, haveProblemsChanged);
     reporter?.commit(translation.takeTouchedIngresses(), haveProblemsChanged);
   };
   let isSynced = false;
@@ -142,6 +141,7 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
       stopping.abort();
       reading.unsubscribe();
       published$.complete();
+      publicationLog.stop();
       await Promise.all([server.stop(), admin.stop(), reporter?.stop(), tls.stop()]);
     },
   };
