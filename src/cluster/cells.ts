@@ -146,7 +146,8 @@ export class Cells<V> implements AnyCells {
     for (const place of placesOf(this.#dependencies.get(key) ?? [])) place.cells.forgetReader(place.key, this, key);
     for (const place of placesOf(dependencies)) place.cells.addReader(place.key, this, key);
     if (dependencies.length === 0) this.#dependencies.delete(key);
-    else this.#dependencies.set(key, dependencies);
+    // A copy, because a list that was built up keeps room for more.
+    else this.#dependencies.set(key, dependencies.slice());
   }
 }
 

@@ -85,13 +85,8 @@ function writeString(writer: Writer, value: unknown): void {
   const before = writer.length;
   writer.string(value);
   const written = writer.length - before;
-  if (written !== value.length && !isWellFormed(value)) throw new InvalidMessage('text with half a surrogate pair');
+  if (written !== value.length && !value.isWellFormed()) throw new InvalidMessage('text with half a surrogate pair');
   writer.varint(written);
-}
-
-/** String.prototype.isWellFormed, which the ES2023 library does not declare. */
-function isWellFormed(value: string): boolean {
-  return !/[\uD800-\uDFFF]/u.test(value);
 }
 
 function writeBytes(writer: Writer, value: unknown): void {
