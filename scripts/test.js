@@ -66,14 +66,15 @@ async function main(args) {
   const preparations = startPreparing(new Set(wanted.flatMap((group) => group.needs)));
 
   const total = { passed: 0, failed: 0, skipped: 0 };
-  const reports = mkdtempSync(join(os.tmpdir(), 'sluice-test-'));
+  const { SLUICE_TEST_REPORTS: kept } = process.env;
+  const reports = kept ?? mkdtempSync(join(os.tmpdir(), 'sluice-test-'));
   try {
     for (const group of wanted) {
       // oxlint-disable-next-line no-await-in-loop -- one group after the other: a later one waits for its tools
       await runGroup(group, args, preparations, join(reports, `${group.project}.json`), total);
     }
   } finally {
-    rmSync(reports, { recursive: true, force: true });
+    if (kept === undefined) rmSync(reports, { recursive: true, force: true });
   }
   if (total.failed > 0) process.exitCode = 1;
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';

@@ -7,6 +7,7 @@ import { certificate } from '../support/certificates.ts';
 import { requestsPerSecond, underConstantLoad } from '../support/constant-load.ts';
 import type { RunningEnvoy } from '../support/envoy.ts';
 import { eventually } from '../support/eventually.ts';
+import { recordFault } from '../support/fault-record.ts';
 import { httpRequest } from '../support/http-request.ts';
 import { joinEnvoy } from '../support/joined-envoy.ts';
 import { endpointSlice, ingress, ingressClass, service, tlsSecret } from '../support/objects.ts';
@@ -88,6 +89,13 @@ describeWithEnvoy('clients of an Envoy that is replaced', () => {
       `\n${rollouts} Envoys replaced at ${requestsPerSecond} requests a second: ${requests} requests, ` +
         `${failures.length} failed, ${unsent} not sent before GOAWAY, drained within ${Math.ceil(longest)} ms\n\n`,
     );
+    recordFault({
+      injected: `${rollouts} Envoys replaced, each drained by sluice drain`,
+      expected: 'clients notice nothing',
+      seen: failures[0] ?? 'they notice nothing',
+      requests,
+      lost: failures.length,
+    });
     expect(failures).toEqual([]);
   }, 600_000);
 });

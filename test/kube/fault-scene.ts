@@ -8,6 +8,7 @@ import type { ReflectorEvent } from '../../src/source/reflector.ts';
 import { type RawObject, rawIngress } from '../source/raw-objects.ts';
 import { Recorder } from '../source/recorder.ts';
 import { keepingLog } from '../source/silent-log.ts';
+import { recordFault } from '../support/fault-record.ts';
 import type { KubeCluster } from '../support/kube-cluster.ts';
 
 export interface Fault {
@@ -93,6 +94,12 @@ export class FaultScene {
     await recorder.until(`it is ${wanted.join()}`, () => this.#known().join() === wanted.join(), 20_000);
     const healMs = performance.now() - healedAt;
     const removed = recorder.changes.slice(before.changes).filter(({ object }) => object === undefined);
+    recordFault({
+      injected: `between source and API server: ${name}`,
+      expected: 'what is known stays; all changes are caught up',
+      seen: `caught up after ${duringFault} failures; removed: ${removed.map((change) => change.name).join(', ')}`,
+      healMs,
+    });
     return {
       name,
       healMs,

@@ -11,6 +11,7 @@ import { freeAddresses, responsesOf } from '../support/control-plane-process.ts'
 import { ControlPlaneReplica, resourcesOf } from '../support/control-plane-replica.ts';
 import type { RunningEnvoy } from '../support/envoy.ts';
 import { eventually } from '../support/eventually.ts';
+import { recordFault } from '../support/fault-record.ts';
 import { httpRequest } from '../support/http-request.ts';
 import { joinEnvoy } from '../support/joined-envoy.ts';
 import { type KubeCluster, startKubeCluster } from '../support/kube-cluster.ts';
@@ -162,6 +163,9 @@ describeWithKubernetesAndEnvoy('clients of a cluster in which everything changes
       `${String(pods).padStart(2)} pods started`,
     ];
     table.push(cells.join('  '));
+    const lost = failures.length + broken.length;
+    const seen = [...failures, ...broken][0] ?? 'they notice nothing';
+    recordFault({ injected, expected: 'clients notice nothing', seen, requests, lost });
     return { failures, broken };
   }
 

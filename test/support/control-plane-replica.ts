@@ -4,17 +4,21 @@ import { encode } from '../../src/proto/message.ts';
 import { typeUrl } from '../../src/proto/type-url.ts';
 import { type Addresses, freeAddresses, startServe } from './control-plane-process.ts';
 import { DiscoveryClient } from './discovery-client.ts';
-import type { KubeCluster } from './kube-cluster.ts';
 import type { RunningProcess } from './process.ts';
+
+/** The file that says how to reach a cluster, directly or through something that breaks. */
+interface Kubeconfig {
+  readonly kubeconfig: string;
+}
 
 /** A control plane of a cluster that can be killed and started again at the same addresses. */
 export class ControlPlaneReplica {
   readonly listen: Addresses;
-  readonly #cluster: KubeCluster;
+  readonly #cluster: Kubeconfig;
   readonly #addresses: Addresses;
   #process: RunningProcess;
 
-  private constructor(cluster: KubeCluster, addresses: Addresses, process: RunningProcess) {
+  private constructor(cluster: Kubeconfig, addresses: Addresses, process: RunningProcess) {
     this.#cluster = cluster;
     this.#addresses = addresses;
     this.listen = addresses;
@@ -22,7 +26,7 @@ export class ControlPlaneReplica {
   }
 
   /** @param listen where its Envoys listen: replicas must agree */
-  static async start(cluster: KubeCluster, { httpPort, httpsPort }: Addresses): Promise<ControlPlaneReplica> {
+  static async start(cluster: Kubeconfig, { httpPort, httpsPort }: Addresses): Promise<ControlPlaneReplica> {
     const addresses = { ...(await freeAddresses()), httpPort, httpsPort };
     return new ControlPlaneReplica(cluster, addresses, await servePublished(cluster, addresses));
   }
@@ -33,6 +37,10 @@ export class ControlPlaneReplica {
 
   get xdsPort(): number {
     return Number(this.#addresses.xds.split(':')[1]);
+  }
+
+  get adminPort(): number {
+    return this.#addresses.adminPort;
   }
 
   /** xDS streams opened so far. */
@@ -59,7 +67,7 @@ export class ControlPlaneReplica {
   }
 }
 
-async function servePublished(cluster: KubeCluster, addresses: Addresses): Promise<RunningProcess> {
+async function servePublished(cluster: Kubeconfig, addresses: Addresses): Promise<RunningProcess> {
   const sluice = await startServe(cluster.kubeconfig, addresses);
   await sluice.waitForOutput(/"msg":"published"/, { within: 30_000 });
   return sluice;
