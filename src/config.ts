@@ -7,6 +7,7 @@ import {
   parseNamespacedName,
   parseOneOf,
   parsePort,
+  parseSwitch,
   parseText,
   refuse,
   Settings,
@@ -54,6 +55,8 @@ export interface Config {
     readonly backendService?: NamespacedName;
     /** The Secret whose certificate is shown for hosts without their own. */
     readonly certificate?: NamespacedName;
+    /** Without one that can be used: show one that Sluice makes itself, or refuse the connection. */
+    readonly makesCertificate: boolean;
   };
   readonly allowExternalNames: boolean;
   /** In files, where the operator writes them, endpoints may be on this machine; in a cluster they may not. */
@@ -288,7 +291,11 @@ function readListen(settings: Settings, traits: CommandTraits): Config['listen']
 function readDefaults(settings: Settings): Config['defaults'] {
   const backendService = settings.one('default-backend-service', parseNamespacedName);
   const certificate = settings.one('default-ssl-certificate', parseNamespacedName);
-  return { ...(backendService && { backendService }), ...(certificate && { certificate }) };
+  return {
+    ...(backendService && { backendService }),
+    ...(certificate && { certificate }),
+    makesCertificate: settings.one('self-made-default-certificate', parseSwitch) ?? true,
+  };
 }
 
 function readSettle(settings: Settings): Config['settle'] {

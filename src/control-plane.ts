@@ -8,6 +8,7 @@ import { startAdminServer } from './admin/server.ts';
 import { commitInSlices } from './commit.ts';
 import type { Config } from './config.ts';
 import { controlPlaneView } from './control-plane-view.ts';
+import { openDefaultCertificate } from './default-certificate.ts';
 import type { Logger } from './log.ts';
 import { openSource } from './object-source.ts';
 import { ProblemBook } from './problem-book.ts';
@@ -52,6 +53,11 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
   const { source, connection } = await openSource(config, log, observeSource(metrics.source, sourceStatus));
   const tls = await openTls(config.xds.tls, connection, log);
   const translation = new Translation(config);
+  const renewed$ = new Subject<Renewed>();
+  const defaultCertificate = openDefaultCertificate(config, connection, log, (certificate) => {
+    translation.showByDefault(certificate);
+    renewed$.next({ kind: 'renewed' });
+  });
   const sourceProblems = new ProblemBook();
   const server = new XdsServer({
     host: config.xds.host,
@@ -104,10 +110,11 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
         reporter?.note(event.changes);
       } else if (event.kind === 'problems') sourceProblems.replace(event.origin, event.problems);
       else if (event.kind === 'time') translation.passTime(Date.now());
-      else isSynced = true;
+      else if (event.kind === 'synced') isSynced = true;
     }
     // What has not been read in full must not be served: what it lacks, Envoys would delete.
     if (!isSynced) return;
+    await defaultCertificate.shown;
     const changes = await commitInSlices(translation, stopping.signal);
     if (changes === undefined || stopping.signal.aborted) return;
     const wasPublished = publish(changes, events[0]?.at ?? performance.now());
@@ -117,15 +124,15 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
   };
 
   const xdsPort = await server.start().catch(async (error: unknown) => {
-    await tls.stop();
+    await Promise.all([tls.stop(), defaultCertificate.stop()]);
     throw error;
   });
   const admin = await startAdminServer(config.admin, view, metrics.registry).catch(async (error: unknown) => {
-    await Promise.all([server.stop(), tls.stop()]);
+    await Promise.all([server.stop(), tls.stop(), defaultCertificate.stop()]);
     throw error;
   });
   const time$ = interval(60_000).pipe(map((): TimePassed => ({ kind: 'time' })));
-  const reading: Subscription = merge(source.events$, time$)
+  const reading: Subscription = merge(source.events$, time$, renewed$)
     .pipe(
       map((event): Stamped => ({ event, at: performance.now() })),
       settle(config.settle, take),
@@ -142,7 +149,7 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
       reading.unsubscribe();
       published$.complete();
       publicationLog.stop();
-      await Promise.all([server.stop(), admin.stop(), reporter?.stop(), tls.stop()]);
+      await Promise.all([server.stop(), admin.stop(), reporter?.stop(), tls.stop(), defaultCertificate.stop()]);
     },
   };
 }
@@ -160,8 +167,13 @@ interface TimePassed {
   readonly kind: 'time';
 }
 
+/** A default certificate has taken the place of the one before. */
+interface Renewed {
+  readonly kind: 'renewed';
+}
+
 interface Stamped {
-  readonly event: SourceEvent | TimePassed;
+  readonly event: SourceEvent | TimePassed | Renewed;
   /** Milliseconds on the monotonic clock. */
   readonly at: number;
 }

@@ -159,3 +159,9 @@ export function parseOneOf<T extends string>(choices: readonly T[]): (setting: S
     choices.find((choice) => choice === setting.value) ??
     refuse(setting, 'is not known', `choose one of ${choices.join(', ')}`);
 }
+
+/** For flags whose default is true, or which ingress-nginx writes with a value. */
+export function parseSwitch(setting: Setting): boolean {
+  if (setting.value === 'true') return true;
+  return setting.value === 'false' ? false : refuse(setting, 'is neither true nor false', 'write true or false');
+}

@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import {
   parseDuration,
   parseNamespacedName,
+  parseSwitch,
   parseText,
   refuse,
   type Environment,
@@ -136,11 +137,6 @@ function parseNamespace(setting: Setting): string {
   return /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(setting.value)
     ? setting.value
     : refuse(setting, 'is not a namespace', 'use at most 63 lower case letters, digits and -');
-}
-
-function parseSwitch(setting: Setting): boolean {
-  if (setting.value === 'true') return true;
-  return setting.value === 'false' ? false : refuse(setting, 'is neither true nor false', 'write true or false');
 }
 
 function parseLease(setting: Setting): number {

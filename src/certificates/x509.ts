@@ -64,13 +64,8 @@ export async function makeLeaf({ use, names, issuer, notBefore, notAfter }: Leaf
   certificate.issuer = authority.subject;
   await certificate.subjectPublicKeyInfo.importKey(keys.publicKey, engine);
   const issuerIdentifier = new OctetString({ valueHex: await keyIdentifier(authority) });
-  const alternatives = names.map((value) => new GeneralName({ type: dnsName, value }));
   certificate.extensions = [
-    extension(oids.basicConstraints, true, new BasicConstraints({ cA: false }).toSchema()),
-    // digitalSignature
-    extension(oids.keyUsage, true, new BitString({ valueHex: Uint8Array.of(0x80).buffer, unusedBits: 7 })),
-    extension(oids.extendedKeyUsage, false, new ExtKeyUsage({ keyPurposes: [purposes[use]] }).toSchema()),
-    extension(oids.subjectAltName, false, new GeneralNames({ names: alternatives }).toSchema()),
+    ...leafExtensions(use, names),
     extension(
       oids.authorityKeyIdentifier,
       false,
@@ -78,6 +73,20 @@ export async function makeLeaf({ use, names, issuer, notBefore, notAfter }: Leaf
     ),
   ];
   await certificate.sign(await importKey(issuer.key), 'SHA-256', engine);
+  return { cert: pem('CERTIFICATE', certificate.toSchema().toBER()), key: await exportKey(keys.privateKey) };
+}
+
+/** A server's certificate that nobody vouches for. */
+export async function makeSelfSigned({
+  subject,
+  names,
+  ...validity
+}: Validity & { readonly subject: string; readonly names: readonly string[] }): Promise<Pair> {
+  const keys = await newKeys();
+  const certificate = template(subject, subject, newSerial(), validity);
+  await certificate.subjectPublicKeyInfo.importKey(keys.publicKey, engine);
+  certificate.extensions = [...leafExtensions('server', names)];
+  await certificate.sign(keys.privateKey, 'SHA-256', engine);
   return { cert: pem('CERTIFICATE', certificate.toSchema().toBER()), key: await exportKey(keys.privateKey) };
 }
 
@@ -120,6 +129,17 @@ function template(subject: string, issuer: string, serial: Uint8Array<ArrayBuffe
   certificate.notBefore.value = new Date(validity.notBefore);
   certificate.notAfter.value = new Date(validity.notAfter);
   return certificate;
+}
+
+function leafExtensions(use: LeafRequest['use'], names: readonly string[]): readonly Extension[] {
+  const alternatives = names.map((value) => new GeneralName({ type: dnsName, value }));
+  return [
+    extension(oids.basicConstraints, true, new BasicConstraints({ cA: false }).toSchema()),
+    // digitalSignature
+    extension(oids.keyUsage, true, new BitString({ valueHex: Uint8Array.of(0x80).buffer, unusedBits: 7 })),
+    extension(oids.extendedKeyUsage, false, new ExtKeyUsage({ keyPurposes: [purposes[use]] }).toSchema()),
+    extension(oids.subjectAltName, false, new GeneralNames({ names: alternatives }).toSchema()),
+  ];
 }
 
 function commonName(value: string): AttributeTypeAndValue {

@@ -109,6 +109,10 @@ const features = [
 const fallbacks = [
   flag('--default-backend-service <namespace/name>', 'Service, by its first port, for what no Ingress serves'),
   flag('--default-ssl-certificate <namespace/name>', 'Secret with the certificate for hosts without their own'),
+  flag(
+    '--self-made-default-certificate <boolean>',
+    'false: without such a Secret, TLS to hosts without a certificate is refused; default: true',
+  ),
 ];
 
 const addresses = [

@@ -3,6 +3,7 @@ import type { Graph, Look, Table } from '../cluster/table.ts';
 import { planConnections } from '../features/output.ts';
 import { clientAuthenticationOf } from '../features/policies.ts';
 import { backendName } from '../model/backend.ts';
+import type { Certificate } from '../model/certificate.ts';
 import { anyHost, knownHosts, wildcardOf } from '../model/host.ts';
 import type { Host } from '../model/host.ts';
 import { noPolicies } from '../model/policy.ts';
@@ -33,8 +34,14 @@ export interface ResourceTable {
   readonly nameOf: (key: string) => string;
 }
 
-export function resourceTables(graph: Graph, routing: RoutingTables, listen: ListenAddress): readonly ResourceTable[] {
-  const served = servedCertificates(graph, routing);
+/** @param standIn under one key, ``, the certificate for TLS clients that name no host with its own, if there is to be one */
+export function resourceTables(
+  graph: Graph,
+  routing: RoutingTables,
+  listen: ListenAddress,
+  standIn: Table<Certificate>,
+): readonly ResourceTable[] {
+  const served = servedCertificates(graph, routing, standIn);
   const below = graph.group('hosts with certificates by wildcard', served, (_secrets, host) => {
     const wildcard = wildcardOf(host);
     return wildcard === undefined ? [] : [wildcard];
@@ -42,7 +49,7 @@ export function resourceTables(graph: Graph, routing: RoutingTables, listen: Lis
   return [
     clusterTable(graph, routing),
     loadAssignmentTable(graph, routing),
-    secretTable(graph, routing),
+    secretTable(graph, routing, standIn),
     httpListenerTable(graph, routing, listen),
     httpsListenerTable(graph, routing, served, listen),
     routeConfigurationTable(graph, routing, listen),
@@ -83,18 +90,27 @@ function loadAssignmentTable(graph: Graph, { endpoints }: RoutingTables): Resour
   return { typeUrl: type, table, nameOf: sameName };
 }
 
-function secretTable(graph: Graph, { certificates }: RoutingTables): ResourceTable {
+function secretTable(graph: Graph, { certificates }: RoutingTables, standIn: Table<Certificate>): ResourceTable {
+  const own = graph.derive('own certificates', certificates, (_name, { certificate }) => certificate, Object.is);
+  const all = graph.union('served certificates', own, standIn);
   const table = graph.derive(
     'TLS Secret',
-    certificates,
-    (name, { certificate }) => {
-      if (certificate === undefined) return undefined;
+    all,
+    (key, certificate) => {
+      const name = secretName(key);
       const secret = encode('envoy.extensions.transport_sockets.tls.v3.Secret', translateSecret(name, certificate));
       return createResource(typeUrl.secret, name, secret);
     },
     sameVersion,
   );
-  return { typeUrl: typeUrl.secret, table, nameOf: sameName };
+  return { typeUrl: typeUrl.secret, table, nameOf: secretName };
+}
+
+/** No Secret of a cluster has this name, since theirs have a namespace. */
+const standInName = 'default certificate';
+
+function secretName(key: string): string {
+  return key === '' ? standInName : key;
 }
 
 function httpListenerTable(graph: Graph, { defaults }: RoutingTables, listen: ListenAddress): ResourceTable {
@@ -137,13 +153,21 @@ function httpsListenerTable(
 }
 
 /** For each host with certificates that can be used their Secrets. */
-function servedCertificates(graph: Graph, routing: RoutingTables): Table<readonly string[]> {
+function servedCertificates(
+  graph: Graph,
+  routing: RoutingTables,
+  standIn: Table<Certificate>,
+): Table<readonly string[]> {
+  const hasStandIn = graph.derive('whether there is a default certificate', standIn, () => true as const);
   const usable = graph.derive('usable certificates', routing.certificates, (_key, { certificate }) =>
     certificate === undefined ? undefined : true,
   );
   return graph.derive('hosts with certificates', routing.hosts, (_name, { host }, look) => {
-    const usableOf = (each: Host): readonly string[] =>
-      each.certificates.filter((secret) => look(usable, secret) === true);
+    const usableOf = (each: Host): readonly string[] => {
+      const own = each.certificates.filter((secret) => look(usable, secret) === true);
+      const isBare = own.length === 0 && each.name === anyHost && look(hasStandIn, '') === true;
+      return isBare ? [standInName] : own;
+    };
     const served = usableOf(host);
     if (served.length > 0) return served;
     if (clientAuthenticationOf(host.policies) === undefined) return undefined;

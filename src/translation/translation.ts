@@ -57,6 +57,7 @@ export class Translation {
   readonly #objects: ObjectTables;
   readonly #history: CertificateHistory;
   readonly #settings: Input<FeatureSettings>;
+  readonly #standIn: Input<Certificate> = this.#graph.input('default certificate');
   readonly #routing: RoutingTables;
   readonly #resources: readonly ResourceTable[];
   readonly #judged: readonly Table<Judged>[];
@@ -97,7 +98,7 @@ export class Translation {
       routing.endpoints,
       routing.certificates,
     ];
-    this.#resources = resourceTables(this.#graph, routing, options.listen);
+    this.#resources = resourceTables(this.#graph, routing, options.listen, this.#standIn);
   }
 
   /**
@@ -118,6 +119,11 @@ export class Translation {
   /** Notes the ConfigMap's data and the prefix of annotations; they go for all Ingresses with the next `commit`. */
   configure(settings: FeatureSettings): void {
     this.#settings.set('', settings);
+  }
+
+  /** Notes the certificate for TLS clients that name no host with its own, where the operator has chosen none. */
+  showByDefault(certificate: Certificate): void {
+    this.#standIn.set('', certificate);
   }
 
   /** Notes that time goes on: `commit` then judges anew the certificates that have begun or ceased to be valid. */

@@ -40,7 +40,7 @@ describe('configuration', () => {
       xds: { host: '127.0.0.1', port: 18_000 },
       admin: { host: '127.0.0.1', port: 18_001 },
       listen,
-      defaults: {},
+      defaults: { makesCertificate: true },
       allowExternalNames: false,
       allowLocalEndpoints: true,
       features: { prefix: 'nginx.ingress.kubernetes.io' },
@@ -119,9 +119,11 @@ describe('configuration', () => {
         defaults: {
           backendService: { namespace: 'web', name: 'errors' },
           certificate: { namespace: 'web', name: 'example.org' },
+          makesCertificate: true,
         },
       },
     ],
+    [{ selfMadeDefaultCertificate: 'false' }, { defaults: { makesCertificate: false } }],
     [{ settleQuiet: '1.5s', settleMax: '1m' }, { settle: { quietMs: 1500, maxMs: 60_000 } }],
     [{ logLevel: 'debug', logFormat: 'pretty' }, { log: { level: 'debug', format: 'pretty' } }],
   ])('reads the flags %j', (flags, part) => {

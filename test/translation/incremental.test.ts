@@ -201,6 +201,8 @@ describe('Translation', () => {
         'last good certificates': 1,
         'certificate pairs': 1,
         certificates: 1,
+        'own certificates': 1,
+        'served certificates': 1,
         'TLS Secret': 1,
         'usable certificates': 1,
       });

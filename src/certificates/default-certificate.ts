@@ -1,0 +1,110 @@
+/**
+ * The certificate for TLS clients that name no host with its own: made here, signed by nobody, and renewed in time. Replicas share
+ * one through a Secret where there is a place for it; elsewhere each process has its own.
+ */
+import type { NamespacedName } from '../setting.ts';
+import { isLeafDue, lifetimesOf, validityFrom } from './generations.ts';
+import type { SecretStore } from './secret-store.ts';
+import type { CertificateLog } from './self-made.ts';
+import { hasSigned, makeSelfSigned, type Pair } from './x509.ts';
+
+export interface DefaultCertificateOptions {
+  /** Where replicas agree; without it nothing is kept. */
+  readonly shared?: { readonly store: SecretStore; readonly secret: NamespacedName };
+  readonly log: CertificateLog;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Called with each certificate that is to be shown from now on. */
+  readonly show: (pair: Pair) => void;
+}
+
+/** A year, as browsers take at most a little more. */
+const lifeMs = 365 * 24 * 3_600_000;
+const checkMs = 3_600_000;
+const retryMs = 10_000;
+/** For how long serving may wait for the Secret. */
+const patienceMs = 5_000;
+const names = ['default.invalid'];
+const subject = 'Sluice default certificate';
+const keys = { cert: 'default.crt', key: 'default.key' } as const;
+
+export class DefaultCertificate {
+  readonly #options: DefaultCertificateOptions;
+  #shown: Pair | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #isStopped = false;
+  #complaint = '';
+
+  constructor(options: DefaultCertificateOptions) {
+    this.#options = options;
+  }
+
+  /** Shows one, and looks after it until `stop`. While the Secret cannot be read for long, one that is not shared is shown. */
+  async start(): Promise<void> {
+    this.#round = this.#look();
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>((fulfil) => (timer = setTimeout(fulfil, patienceMs)));
+    await Promise.race([this.#round, patience]);
+    clearTimeout(timer);
+    if (this.#shown === undefined) this.#show(await this.#make());
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    await this.#round;
+  }
+
+  /** Does what is due. Rejects when the Secret cannot be read or written; what is shown stays. */
+  async renew(): Promise<void> {
+    const { shared } = this.#options;
+    if (shared === undefined) {
+      if (this.#shown === undefined || this.#isDue(this.#shown)) this.#show(await this.#make());
+      return;
+    }
+    const { store, secret } = shared;
+    // Somebody else may write the same Secret at the same time; then it is read again.
+    for (;;) {
+      const stored = await store.read(secret);
+      if (stored === undefined) throw new Error(`there is no Secret ${secret.namespace}/${secret.name}`);
+      const { [keys.cert]: cert = '', [keys.key]: key = '' } = stored.data;
+      const kept = { cert, key };
+      if (!this.#isDue(kept)) return this.#show(kept);
+      const made = await this.#make();
+      if (await store.write(secret, stored.version, { [keys.cert]: made.cert, [keys.key]: made.key })) {
+        return this.#show(made);
+      }
+    }
+  }
+
+  async #look(): Promise<void> {
+    let wait = checkMs;
+    try {
+      await this.renew();
+      this.#complaint = '';
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (!this.#isStopped && reason !== this.#complaint) {
+        this.#options.log.warn(`The default certificate is not shared with other replicas: ${reason}; retrying`);
+      }
+      this.#complaint = reason;
+      wait = retryMs;
+    }
+    if (!this.#isStopped) this.#timer = setTimeout(() => void (this.#round = this.#look()), wait);
+  }
+
+  #show(pair: Pair): void {
+    if (this.#isStopped || pair.cert === this.#shown?.cert) return;
+    this.#shown = pair;
+    this.#options.show(pair);
+  }
+
+  #make(): Promise<Pair> {
+    return makeSelfSigned({ subject, names, ...validityFrom(this.#options.now(), lifeMs) });
+  }
+
+  #isDue({ cert, key }: Pair): boolean {
+    return key === '' || !hasSigned(cert, cert) || isLeafDue(cert, this.#options.now(), lifetimesOf(lifeMs));
+  }
+}
