@@ -66,6 +66,8 @@ export interface Config {
   readonly features: {
     /** What the names of annotations for policies begin with, before the slash. */
     readonly prefix: string;
+    /** What flags say, under the keys of the ConfigMap. */
+    readonly configMap?: Readonly<Record<string, string>>;
   };
   /** In milliseconds. */
   readonly settle: { readonly quietMs: number; readonly maxMs: number };
@@ -151,7 +153,10 @@ export function readConfig(flags: Flags, environment: Environment, traits: Comma
     defaults: readDefaults(settings),
     allowExternalNames: settings.isOn('allow-external-names'),
     allowLocalEndpoints: source.kind === 'directory',
-    features: { prefix: settings.one('annotations-prefix', parsePrefix) ?? 'nginx.ingress.kubernetes.io' },
+    features: {
+      prefix: settings.one('annotations-prefix', parsePrefix) ?? 'nginx.ingress.kubernetes.io',
+      ...(settings.isOn('enable-ssl-passthrough') && { configMap: { 'enable-ssl-passthrough': 'true' } }),
+    },
     ...(configMap && { configMap }),
     settle: readSettle(settings),
     log: {

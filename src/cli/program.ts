@@ -99,6 +99,7 @@ const clients = [
 const backends = [flag('--allow-external-names', 'serve Services of type ExternalName, which can name any host')];
 
 const features = [
+  flag('--enable-ssl-passthrough [boolean]', 'the annotation ssl-passthrough has an effect'),
   flag('--configmap <namespace/name>', 'ConfigMap with settings for all Ingresses, under the keys of ingress-nginx'),
   flag(
     '--annotations-prefix <prefix>',

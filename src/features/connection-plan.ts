@@ -15,6 +15,10 @@ export interface ConnectionPlan {
   requests: number | undefined;
   headerSeconds: number | undefined;
   tls: { readonly least: TlsVersion; readonly most: TlsVersion } | undefined;
+  /** OpenSSL's names, up to TLS 1.2; empty for Envoy's own. */
+  ciphers: readonly string[];
+  /** Of the head of a request; undefined for Envoy's own limit. */
+  headKibibytes: number | undefined;
 }
 
 export type TlsVersion = 'TLSv1_0' | 'TLSv1_1' | 'TLSv1_2' | 'TLSv1_3';
@@ -36,5 +40,7 @@ export function connectionPlan({ proxyProtocol = false, trustedHops = 0 }: Conne
     requests: undefined,
     headerSeconds: undefined,
     tls: undefined,
+    ciphers: [],
+    headKibibytes: undefined,
   };
 }

@@ -1,8 +1,9 @@
 /** How clients connect: whom they come through, and what HTTP and TLS they may speak. For all hosts at once. */
 import { isDeepStrictEqual } from 'node:util';
+import { cipherList, knownCiphers } from './ciphers.ts';
 import type { TlsVersion } from './connection-plan.ts';
 import { defineFeature } from './feature.ts';
-import { boolean, integer, invalid, valid } from './value.ts';
+import { boolean, byteSize, integer, invalid, valid } from './value.ts';
 import type { Parse } from './value.ts';
 
 interface TlsRange {
@@ -31,6 +32,17 @@ function rangeOf(text: string): TlsRange | undefined {
   return unknown === undefined && least !== undefined && most !== undefined ? { least, most } : undefined;
 }
 
+const headerBuffers: Parse<string> = (text) =>
+  kibibytesOf(text) === undefined ? invalid('is no number with a size', 'write both, such as "4 8k"') : valid(text);
+
+/** All buffers together. Envoy takes from 1 to 8192 KiB. */
+function kibibytesOf(text: string): number | undefined {
+  const [, count = '', size = ''] = /^([1-9]\d{0,5})\s+(\S+)$/.exec(text) ?? [];
+  const parsed = byteSize(size);
+  if (parsed.kind === 'invalid' || parsed.value === 0) return undefined;
+  return Math.min(8192, Math.max(1, Math.ceil((Number(count) * parsed.value) / 1024)));
+}
+
 const defaults = {
   forwardedHeaders: false,
   proxyProtocol: false,
@@ -40,6 +52,8 @@ const defaults = {
   keepAliveRequests: 0,
   headerTimeout: 10,
   tls: 'TLSv1.2 TLSv1.3',
+  ciphers: '',
+  headers: '',
 };
 
 const flag = '`true` or `false`';
@@ -122,9 +136,37 @@ export const connections = defineFeature({
         difference: 'What lies between two listed versions is spoken as well',
       },
     },
+    ciphers: {
+      configMap: 'ssl-ciphers',
+      parse: cipherList,
+      default: defaults.ciphers,
+      documentation: {
+        value: 'names of OpenSSL with colons between',
+        default: "Envoy's own",
+        nginx: 'Ciphers for TLS clients, up to TLS 1.2, in this order',
+        difference:
+          "Names that Envoy does not know, such as DHE ones and words like `HIGH`, are passed over; with none that it knows, Envoy's own are used, and that is reported",
+      },
+    },
+    headers: {
+      configMap: 'large-client-header-buffers',
+      parse: headerBuffers,
+      default: defaults.headers,
+      documentation: {
+        value: 'a number and a size, such as `4 8k`',
+        default: '60 KiB together',
+        nginx:
+          'How large the head of a request may be: as many lines of this size; what is larger is answered 414 or 400',
+        difference:
+          'The product of both is the limit for all headers together, at most `8m`; what is larger is answered 431',
+      },
+    },
   },
 
-  policy(values) {
+  policy(values, report) {
+    if (values.ciphers !== '' && knownCiphers(values.ciphers).length === 0) {
+      report('ciphers', 'Envoy knows none of these ciphers', 'name some such as "ECDHE-RSA-AES128-GCM-SHA256"');
+    }
     return isDeepStrictEqual(values, defaults) ? undefined : values;
   },
 
@@ -136,6 +178,8 @@ export const connections = defineFeature({
     plan.idleSeconds = policy.keepAlive;
     plan.requests = policy.keepAlive === 0 ? 1 : policy.keepAliveRequests === 0 ? undefined : policy.keepAliveRequests;
     plan.headerSeconds = policy.headerTimeout;
+    plan.ciphers = knownCiphers(policy.ciphers);
+    plan.headKibibytes = kibibytesOf(policy.headers);
     plan.tls = policy.tls === defaults.tls ? undefined : rangeOf(policy.tls);
   },
 });

@@ -68,6 +68,14 @@ export interface ClientAuthentication {
   readonly depth: number;
 }
 
+/** How TLS is spoken with clients that name the host. */
+export interface ClientTls {
+  /** OpenSSL's names, up to TLS 1.2; empty for those of all hosts. */
+  readonly ciphers: readonly string[];
+  /** Whether the order of the client decides. */
+  readonly prefersClient: boolean;
+}
+
 /** An HTTP filter of both listeners. */
 export interface HttpFilter {
   /** For all requests. Without `isOn` it is off, until `RoutePlan.filter` gives a route a config of its own. */
@@ -95,8 +103,8 @@ export interface Feature<S extends Settings, P, D> {
   usesRegex?(policy: P, path: string): boolean;
   /** Names under which a host of the Ingress is there as well, as far as no Ingress has a rule for them; `HostFacts.aliasOf`. */
   aliases?(policy: P, host: string): readonly string[];
-  /** What the routes of a host talk to beside their backends: each gets a cluster, which `cluster` may change. */
-  upstreams?(policy: P, host: string): readonly Backend[];
+  /** What the route to a backend talks to beside it: each gets a cluster, which `cluster` may change. */
+  upstreams?(policy: P, host: string, backend: Backend | undefined): readonly Backend[];
   /** Name of a Service of the same namespace that serves when the one of a path has no endpoints. */
   spareService?(policy: P): string | undefined;
   /** Writes into the routes of one path. Called in the order of the features. */
@@ -117,6 +125,10 @@ export interface Feature<S extends Settings, P, D> {
   hostPath?(policy: P, plan: RoutePlan): void;
   /** With `isOfHost`: what TLS clients that name the host are asked for. */
   clientAuthentication?(policy: P): ClientAuthentication | undefined;
+  /** With `isOfHost`: how TLS is spoken with clients that name the host. */
+  tls?(policy: P): ClientTls;
+  /** With `isOfHost`: whether TLS connections of clients that name the host go to the backend of its root as they are. */
+  isPassedThrough?(policy: P): boolean;
   /** The part of the policy that the backends need a cluster of their own for: equal data share one. */
   backend?(policy: P): D | undefined;
   cluster?(data: D, plan: ClusterPlan): void;

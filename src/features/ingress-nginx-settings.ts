@@ -150,18 +150,13 @@ export const ingressNginxSettings: ReadonlyMap<string, UnownedSetting> = new Map
     'use-geoip2': off,
     'geoip2-autoreload-in-minutes': undefined,
   }),
-  ...unsupported(
-    'what TLS is spoken is fixed: versions 1.2 and 1.3, and the ciphers that Envoy takes for safe',
-    remove,
-    {
-      'ssl-ciphers': undefined,
-      'ssl-early-data': off,
-      'ssl-ecdh-curve': /^auto$/,
-      'ssl-protocols': /^\s*(TLSv1\.2\s+TLSv1\.3|TLSv1\.3\s+TLSv1\.2)\s*$/,
-      'ssl-reject-handshake': off,
-      'enable-ocsp': off,
-    },
-  ),
+  ...unsupported('this part of TLS is as Envoy has it', remove, {
+    'ssl-early-data': off,
+    'ssl-ecdh-curve': /^auto$/,
+    'ssl-protocols': /^\s*(TLSv1\.2\s+TLSv1\.3|TLSv1\.3\s+TLSv1\.2)\s*$/,
+    'ssl-reject-handshake': off,
+    'enable-ocsp': off,
+  }),
   ...unsupported('its flag decides', 'set the flag of the same name', {
     'use-forwarded-headers': undefined,
     'use-proxy-protocol': undefined,
@@ -174,17 +169,22 @@ export const ingressNginxSettings: ReadonlyMap<string, UnownedSetting> = new Map
     'proxy-add-original-uri-header': off,
     'generate-request-id': on,
   }),
+  ...harmless('Envoy takes as much memory for what clients send as that needs, up to its limits', [
+    'client-body-buffer-size',
+    'client-header-buffer-size',
+  ]),
+  ...unsupported(
+    'Envoy has one timer for the silence of client and backend, the longer of proxy-read-timeout and proxy-send-timeout',
+    'set those',
+    { 'client-body-timeout': /^60$/ },
+  ),
   ...unsupported('limits of connections and headers are fixed', 'remove it if nothing depends on it', {
-    'client-body-buffer-size': undefined,
-    'client-body-timeout': /^60$/,
-    'client-header-buffer-size': undefined,
     'client-header-timeout': undefined,
     'enable-underscores-in-headers': off,
     'http2-max-concurrent-streams': /^128$/,
     'ignore-invalid-headers': on,
     'keep-alive': undefined,
     'keep-alive-requests': undefined,
-    'large-client-header-buffers': undefined,
     'use-http2': on,
   }),
   ...unsupported('it is not supported, and does nothing', 'remove it if nothing depends on it', {

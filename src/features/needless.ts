@@ -78,13 +78,6 @@ export const needless = defineFeature({
       'Pushes what Link headers name',
       'No effect: browsers take no pushes any more',
     ),
-    preferServer: setting(
-      'ssl-prefer-server-ciphers',
-      boolean,
-      '`true` or `false`',
-      'Chooses ciphers by the order of the server',
-      'No effect: Envoy always does',
-    ),
   },
 
   policy() {

@@ -8,7 +8,7 @@ import { unownedProblem } from './annotation-name.ts';
 import { unownedKeyProblem } from './unowned-setting.ts';
 import { clusterVariant } from './cluster-variant.ts';
 import type { BackendVariant } from './cluster-variant.ts';
-import type { AnyFeature, ClientAuthentication, Cost, Setting } from './feature.ts';
+import type { AnyFeature, ClientAuthentication, ClientTls, Cost, Setting } from './feature.ts';
 import { noObjects } from './object-lookup.ts';
 import type { ObjectLookup } from './object-lookup.ts';
 import { featureNamed, features } from './registry.ts';
@@ -131,8 +131,10 @@ export function aliasesOf({ byFeature }: Policies, host: string): readonly strin
 }
 
 /** What the routes of a host talk to beside their backends, each once. */
-export function upstreamsOf({ byFeature }: Policies, host: string): readonly Backend[] {
-  return Object.keys(byFeature).flatMap((name) => featureNamed(name)?.upstreams?.(byFeature[name], host) ?? []);
+export function upstreamsOf({ byFeature }: Policies, host: string, backend: Backend | undefined): readonly Backend[] {
+  return Object.keys(byFeature).flatMap(
+    (name) => featureNamed(name)?.upstreams?.(byFeature[name], host, backend) ?? [],
+  );
 }
 
 /** Name of the Service that takes the place of one without endpoints, see `Feature.spareService`. */
@@ -156,6 +158,16 @@ export function backendVariant({ byFeature }: Policies): BackendVariant | undefi
 /** What TLS clients of a host are asked for. */
 export function clientAuthenticationOf({ byFeature }: Policies): ClientAuthentication | undefined {
   return Object.keys(byFeature).flatMap((name) => featureNamed(name)?.clientAuthentication?.(byFeature[name]) ?? [])[0];
+}
+
+/** How TLS is spoken with clients of a host; undefined for as with all others. */
+export function clientTlsOf({ byFeature }: Policies): ClientTls | undefined {
+  return Object.keys(byFeature).flatMap((name) => featureNamed(name)?.tls?.(byFeature[name]) ?? [])[0];
+}
+
+/** Whether TLS connections to a host go to a backend as they are. */
+export function isPassedThrough({ byFeature }: Policies): boolean {
+  return Object.keys(byFeature).some((name) => featureNamed(name)?.isPassedThrough?.(byFeature[name]) === true);
 }
 
 /** Whether the Ingress serves nothing by itself, see `Feature.isAttached`. */

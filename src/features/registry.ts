@@ -14,6 +14,7 @@ import { configurationSnippet } from './configuration-snippet.ts';
 import { connections } from './connections.ts';
 import { canary } from './canary.ts';
 import { clientCertificate } from './client-certificate.ts';
+import { clientCiphers } from './client-ciphers.ts';
 import { cors } from './cors.ts';
 import { customErrors } from './custom-errors.ts';
 import { customHeaders } from './custom-headers.ts';
@@ -45,6 +46,7 @@ import { sessionEndpoint } from './session-endpoint.ts';
 import { serverSnippet } from './server-snippet.ts';
 import { snippetAccess } from './snippet-access.ts';
 import { sourceRange } from './source-range.ts';
+import { sslPassthrough } from './ssl-passthrough.ts';
 import { tlsRedirect } from './tls-redirect.ts';
 import { underscoreHeaders } from './underscore-headers.ts';
 import { upstreamConnections } from './upstream-connections.ts';
@@ -58,6 +60,8 @@ export const features: readonly AnyFeature[] = [
   brotli,
   gzip,
   hsts,
+  sslPassthrough,
+  clientCiphers,
   clientCertificate,
   blockedClients,
   requestUri,

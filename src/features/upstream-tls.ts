@@ -4,11 +4,11 @@ import { readPair } from '../cluster/certificate-check.ts';
 import type { Secret } from '../cluster/kubernetes-object.ts';
 import type { Certificate } from '../model/certificate.ts';
 import { readAuthorities } from './authorities.ts';
+import { cipherList, knownCiphers } from './ciphers.ts';
 import { defineFeature } from './feature.ts';
 import { namedSecret } from './named-secret.ts';
 import type { Report } from './feature.ts';
-import { integer, invalid, matching, oneOf, valid } from './value.ts';
-import type { Parse } from './value.ts';
+import { integer, matching, oneOf } from './value.ts';
 
 interface Policy {
   /** What Envoys show of themselves, if they are asked. */
@@ -24,29 +24,6 @@ interface Policy {
 }
 
 type Protocol = 'TLSv1_0' | 'TLSv1_1' | 'TLSv1_2' | 'TLSv1_3';
-
-/** Those of OpenSSL's names that Envoy knows: with another, it would refuse the cluster. */
-const knownCiphers: ReadonlySet<string> = new Set([
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-  'ECDHE-ECDSA-AES128-SHA',
-  'ECDHE-RSA-AES128-SHA',
-  'ECDHE-ECDSA-AES256-SHA',
-  'ECDHE-RSA-AES256-SHA',
-  'AES128-GCM-SHA256',
-  'AES256-GCM-SHA384',
-  'AES128-SHA',
-  'AES256-SHA',
-]);
-
-const ciphers: Parse<string> = (text) =>
-  /^[A-Za-z0-9!+:,=@_ -]{1,2048}$/.test(text)
-    ? valid(text)
-    : invalid('is no list of ciphers', 'write names such as "ECDHE-RSA-AES128-GCM-SHA256"');
 
 const protocolNames: ReadonlyMap<string, Protocol> = new Map([
   ['TLSv1', 'TLSv1_0'],
@@ -100,7 +77,7 @@ const settings = {
   },
   ciphers: {
     annotation: 'proxy-ssl-ciphers',
-    parse: ciphers,
+    parse: cipherList,
     default: 'DEFAULT',
     documentation: {
       value: 'names of OpenSSL with colons between',
@@ -142,7 +119,7 @@ export const upstreamTls = defineFeature({
       depth: values.depth,
       name: values.name,
       isNameSent: values.sendsName === 'on' && values.name !== '',
-      ciphers: values.ciphers.split(/[:,\s]+/).filter((each) => knownCiphers.has(each)),
+      ciphers: knownCiphers(values.ciphers),
       protocols: values.protocols
         .split(/\s+/)
         .flatMap((each) => protocolNames.get(each) ?? [])

@@ -136,7 +136,7 @@ class Reader {
           ...this.#spare,
           ...slash,
           origin,
-          ...this.#upstreamsFor(host),
+          ...this.#upstreamsFor(host, action),
         });
       });
     });
@@ -151,7 +151,9 @@ class Reader {
     const match = { kind: 'prefix', path: '' } as const;
     const fallback: Route = { match, action, policies: this.#policies, ...this.#spare, origin };
     if (rules.length === 0) this.#host(anyHost);
-    for (const [host, draft] of this.#hosts) draft.fallback = { ...fallback, ...this.#upstreamsFor(host) };
+    for (const [host, draft] of this.#hosts) {
+      draft.fallback = { ...fallback, ...this.#upstreamsFor(host, action) };
+    }
   }
 
   readTls(entry: IngressTls, field: string): void {
@@ -212,8 +214,9 @@ class Reader {
     return { kind: 'backend', backend: { namespace, service: name, port: backendPort, ...this.#variant } };
   }
 
-  #upstreamsFor(host: string): Pick<Route, 'upstreams'> {
-    const upstreams = upstreamsOf(this.#policies, host);
+  #upstreamsFor(host: string, action: RouteAction): Pick<Route, 'upstreams'> {
+    const backend = action.kind === 'backend' ? action.backend : undefined;
+    const upstreams = upstreamsOf(this.#policies, host, backend);
     return upstreams.length === 0 ? {} : { upstreams };
   }
 

@@ -54,6 +54,7 @@ export const controllerFlags: readonly ControllerFlag[] = [
   ),
   ...sameSwitches(
     'disable-leader-election',
+    'enable-ssl-passthrough',
     'ingress-class-by-name',
     'report-node-internal-ip-address',
     'update-status',
@@ -146,12 +147,6 @@ export const controllerFlags: readonly ControllerFlag[] = [
     'enable-ssl-chain-completion',
     'certificates are sent as they stand in their Secrets',
     'put the whole chain into the Secret',
-    off,
-  ),
-  refused(
-    'enable-ssl-passthrough',
-    'TLS is not passed through to backends',
-    'end TLS here, with the annotation backend-protocol: HTTPS if the backend wants it',
     off,
   ),
   refused(

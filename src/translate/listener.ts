@@ -1,7 +1,7 @@
 /** The listeners: one for plain HTTP, and one for TLS with a filter chain for each Secret. */
 import { defaultTimeouts } from '../features/proxy-timeouts.ts';
 import type { ConnectionFlags, ConnectionPlan } from '../features/connection-plan.ts';
-import type { ClientAuthentication } from '../features/feature.ts';
+import type { ClientAuthentication, ClientTls } from '../features/feature.ts';
 import { connectionManager, httpFilters, planConnections } from '../features/output.ts';
 import { anyHost } from '../model/host.ts';
 import type { Policies } from '../model/policy.ts';
@@ -52,9 +52,9 @@ export function translateHttpsListener(
   const plan = planConnections(listen, defaults);
   const chains = new Map<string, Chain>();
   for (const host of [...hosts.keys()].toSorted()) {
-    const { secrets, clients } = hosts.get(host) ?? { secrets: [], clients: undefined };
-    const name = `${secrets.join(',')}${clients === undefined ? '' : `~${clients.id}`}`;
-    const chain = chains.get(name) ?? { name, secrets, clients, hosts: [] };
+    const served = hosts.get(host) ?? { secrets: [], clients: undefined };
+    const name = chainName(served);
+    const chain = chains.get(name) ?? { ...served, name, hosts: [] };
     chains.set(name, chain);
     chain.hosts.push(host);
   }
@@ -68,7 +68,11 @@ export function translateHttpsListener(
         typed_config: any('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', {}),
       },
     ],
-    filter_chains: sorted.map((chain) => tlsFilterChain(chain, plan, defaults)),
+    filter_chains: sorted.map((chain) =>
+      chain.cluster === undefined
+        ? tlsFilterChain(chain, plan, defaults)
+        : passingFilterChain(chain.name, chain.cluster),
+    ),
     filter_chain_matcher: chainMatcher(sorted),
   };
 }
@@ -78,14 +82,28 @@ export interface ServedHost {
   /** Names of Secrets with certificates, for clients of different abilities. */
   readonly secrets: readonly string[];
   readonly clients: ClientAuthentication | undefined;
+  readonly tls?: ClientTls | undefined;
+  /** To which TLS goes as it is, so that nothing of the above counts. */
+  readonly cluster?: string | undefined;
 }
 
 /** A filter chain, and the hosts that are sent to it. */
-interface Chain {
+interface Chain extends ServedHost {
   readonly name: string;
-  readonly secrets: readonly string[];
-  readonly clients: ClientAuthentication | undefined;
   readonly hosts: string[];
+}
+
+/** Equal for hosts that are served in the same way. */
+function chainName({ secrets, clients, tls, cluster }: ServedHost): string {
+  if (cluster !== undefined) return `passthrough~${cluster}`;
+  const ciphers = tls && `~${tls.ciphers.join(':')}${tls.prefersClient ? '~client' : ''}`;
+  return `${secrets.join(',')}${clients === undefined ? '' : `~${clients.id}`}${ciphers ?? ''}`;
+}
+
+/** What the client says goes to the backend as it is, and what that answers comes back. */
+function passingFilterChain(name: string, cluster: string): FilterChain {
+  const proxy = any('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', { stat_prefix: 'passthrough', cluster });
+  return { name, filters: [{ name: 'envoy.filters.network.tcp_proxy', typed_config: proxy }] };
 }
 
 /** By server name: an exact host, then the longest wildcard above it, then `*`; Envoy closes a connection without a match. */
@@ -121,17 +139,20 @@ function listener(name: string, address: string, port: number): Listener {
   };
 }
 
-function tlsFilterChain({ name, secrets, clients }: Chain, plan: ConnectionPlan, defaults: Policies): FilterChain {
+function tlsFilterChain({ name, secrets, clients, tls }: Chain, plan: ConnectionPlan, defaults: Policies): FilterChain {
+  const ciphers = tls === undefined || tls.ciphers.length === 0 ? plan.ciphers : tls.ciphers;
   const context: AnyMessage = any('envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext', {
     common_tls_context: {
       tls_params: {
         tls_minimum_protocol_version: plan.tls?.least ?? 'TLSv1_2',
         ...(plan.tls && { tls_maximum_protocol_version: plan.tls.most }),
+        ...(ciphers.length > 0 && { cipher_suites: ciphers }),
       },
       tls_certificate_sds_secret_configs: secrets.map((secret) => ({ name: secret, sds_config: adsConfigSource })),
       alpn_protocols: plan.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
       ...(clients && { validation_context: validation(clients) }),
     },
+    ...(tls?.prefersClient === true && { prefer_client_ciphers: true }),
     // Envoy does not look at the certificate again when a session is taken up.
     ...(clients && { disable_stateless_session_resumption: true, disable_stateful_session_resumption: true }),
   });
@@ -191,6 +212,7 @@ function httpConnectionManager(
       server_header_transformation: 'APPEND_IF_ABSENT',
       local_reply_config: localReplies,
       request_headers_timeout: `${headerSeconds}s`,
+      ...(plan.headKibibytes !== undefined && { max_request_headers_kb: plan.headKibibytes }),
       stream_idle_timeout: `${defaultTimeouts.read}s`,
       common_http_protocol_options: {
         idle_timeout: `${idleSeconds === 0 ? 60 : idleSeconds}s`,

@@ -1,10 +1,11 @@
 /** The second half of the translation: tables from the routing model to encoded Envoy resources. */
 import type { Graph, Look, Table } from '../cluster/table.ts';
 import { planConnections } from '../features/output.ts';
-import { clientAuthenticationOf } from '../features/policies.ts';
+import { bare } from '../features/ssl-passthrough.ts';
+import { clientAuthenticationOf, clientTlsOf, isPassedThrough } from '../features/policies.ts';
 import { backendName } from '../model/backend.ts';
 import type { Certificate } from '../model/certificate.ts';
-import { anyHost, knownHosts, wildcardOf } from '../model/host.ts';
+import { anyHost, isRoot, knownHosts, wildcardOf } from '../model/host.ts';
 import type { Host } from '../model/host.ts';
 import { noPolicies } from '../model/policy.ts';
 import { encode } from '../proto/message.ts';
@@ -136,13 +137,26 @@ function httpsListenerTable(
   const clients = graph.derive('what clients of hosts are asked for', hostsOfRouting, (_name, { host }) =>
     clientAuthenticationOf(host.policies),
   );
-  const all = graph.group('all hosts with certificates', served, () => ['https']);
+  const ciphers = graph.derive('ciphers of hosts', hostsOfRouting, (_name, { host }) => clientTlsOf(host.policies));
+  const passed = graph.derive('hosts whose TLS is passed through', hostsOfRouting, (_name, { host }) =>
+    passedThroughTo(host),
+  );
+  const places = graph.union<unknown>('hosts with places in the listener', served, passed);
+  const all = graph.group('all hosts with certificates', places, () => ['https']);
   const table = graph.derive(
     'Listener https',
     all,
     (name, hosts, look) => {
       const servedHosts = new Map(
-        hosts.map((host) => [host, { secrets: look(served, host) ?? [], clients: look(clients, host) }]),
+        hosts.map((host) => [
+          host,
+          {
+            secrets: look(served, host) ?? [],
+            clients: look(clients, host),
+            tls: look(ciphers, host),
+            cluster: look(passed, host),
+          },
+        ]),
       );
       const listener = translateHttpsListener(listen, servedHosts, look(defaults, '')?.policies ?? noPolicies);
       return listener && listenerResource(name, listener);
@@ -150,6 +164,16 @@ function httpsListenerTable(
     sameVersion,
   );
   return { typeUrl: typeUrl.listener, table, nameOf: sameName };
+}
+
+/** The cluster to which TLS connections to a host go as they are: that of its root, as no annotation changes it. */
+function passedThroughTo({ name, policies, routes }: Host): string | undefined {
+  // The catch-all host has no server name that a client could send.
+  const root = name !== anyHost && isPassedThrough(policies) ? routes.find(isRoot) : undefined;
+  if (root?.action.kind !== 'backend') return undefined;
+  const cluster = backendName(bare(root.action.backend));
+  const clusters = [root.action.backend, ...(root.upstreams ?? [])].map(backendName);
+  return clusters.includes(cluster) ? cluster : undefined;
 }
 
 /** For each host with certificates that can be used their Secrets. */
@@ -170,7 +194,8 @@ function servedCertificates(
     };
     const served = usableOf(host);
     if (served.length > 0) return served;
-    if (clientAuthenticationOf(host.policies) === undefined) return undefined;
+    if (clientAuthenticationOf(host.policies) === undefined && clientTlsOf(host.policies) === undefined)
+      return undefined;
     // What a host asks of clients needs a place of its own, also for one that is served with the certificate of another.
     for (const name of [wildcardOf(host.name), anyHost]) {
       const covering = name === undefined ? undefined : look(routing.hosts, name)?.host;
