@@ -8,9 +8,14 @@ import type { SecretStore } from './secret-store.ts';
 import type { CertificateLog } from './self-made.ts';
 import { hasSigned, makeSelfSigned, type Pair } from './x509.ts';
 
+interface SharedPlace {
+  readonly store: SecretStore;
+  readonly secret: NamespacedName;
+}
+
 export interface DefaultCertificateOptions {
   /** Where replicas agree; without it nothing is kept. */
-  readonly shared?: { readonly store: SecretStore; readonly secret: NamespacedName };
+  readonly shared?: SharedPlace;
   readonly log: CertificateLog;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -22,6 +27,7 @@ export interface DefaultCertificateOptions {
 const lifeMs = 365 * 24 * 3_600_000;
 const checkMs = 3_600_000;
 const retryMs = 10_000;
+const maxRaces = 5;
 /** For how long serving may wait for the Secret. */
 const patienceMs = 5_000;
 const names = ['default.invalid'];
@@ -63,19 +69,23 @@ export class DefaultCertificate {
       if (this.#shown === undefined || this.#isDue(this.#shown)) this.#show(await this.#make());
       return;
     }
-    const { store, secret } = shared;
-    // Somebody else may write the same Secret at the same time; then it is read again.
-    for (;;) {
-      const stored = await store.read(secret);
-      if (stored === undefined) throw new Error(`there is no Secret ${secret.namespace}/${secret.name}`);
-      const { [keys.cert]: cert = '', [keys.key]: key = '' } = stored.data;
-      const kept = { cert, key };
-      if (!this.#isDue(kept)) return this.#show(kept);
-      const made = await this.#make();
-      if (await store.write(secret, stored.version, { [keys.cert]: made.cert, [keys.key]: made.key })) {
-        return this.#show(made);
-      }
+    await this.#agree(shared, maxRaces);
+  }
+
+  /** @param races how often the Secret is read again because somebody else has written it meanwhile */
+  async #agree({ store, secret }: SharedPlace, races: number): Promise<void> {
+    const stored = await store.read(secret);
+    if (stored === undefined) throw new Error(`there is no Secret ${secret.namespace}/${secret.name}`);
+    const { [keys.cert]: cert = '', [keys.key]: key = '' } = stored.data;
+    if (!this.#isDue({ cert, key })) {
+      this.#show({ cert, key });
+      return;
     }
+    const made = await this.#make();
+    const written = { [keys.cert]: made.cert, [keys.key]: made.key };
+    if (await store.write(secret, stored.version, written)) this.#show(made);
+    else if (races > 0) await this.#agree({ store, secret }, races - 1);
+    else throw new Error('others write the Secret again and again');
   }
 
   async #look(): Promise<void> {

@@ -151,6 +151,7 @@ export const ingressNginxSettings: ReadonlyMap<string, UnownedSetting> = new Map
     'geoip2-autoreload-in-minutes': undefined,
   }),
   ...unsupported('this part of TLS is as Envoy has it', remove, {
+    'ssl-ciphers': undefined,
     'ssl-early-data': off,
     'ssl-ecdh-curve': /^auto$/,
     'ssl-protocols': /^\s*(TLSv1\.2\s+TLSv1\.3|TLSv1\.3\s+TLSv1\.2)\s*$/,
@@ -185,6 +186,7 @@ export const ingressNginxSettings: ReadonlyMap<string, UnownedSetting> = new Map
     'ignore-invalid-headers': on,
     'keep-alive': undefined,
     'keep-alive-requests': undefined,
+    'large-client-header-buffers': undefined,
     'use-http2': on,
   }),
   ...unsupported('it is not supported, and does nothing', 'remove it if nothing depends on it', {

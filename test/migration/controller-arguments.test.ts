@@ -41,7 +41,7 @@ describe('the command line of an ingress-nginx', () => {
   });
 
   it('has flags that are not needed, that are refused unless they ask for nothing, and that nobody knows', () => {
-    const args = ['--profiling=false', '--enable-ssl-passthrough', '--enable-ssl-passthrough=false', '--nonsense=1'];
+    const args = ['--profiling=false', '--disable-catch-all', '--disable-catch-all=false', '--nonsense=1'];
     expect(readControllerArguments(args).findings.map(({ outcome }) => outcome)).toEqual([
       'needless',
       'refused',
