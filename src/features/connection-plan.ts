@@ -17,6 +17,8 @@ export interface ConnectionPlan {
   tls: { readonly least: TlsVersion; readonly most: TlsVersion } | undefined;
   /** OpenSSL's names, up to TLS 1.2; empty for Envoy's own. */
   ciphers: readonly string[];
+  /** Whose `Server` header clients get. */
+  server: 'nobody' | 'envoy' | 'backend';
   /** Of the head of a request; undefined for Envoy's own limit. */
   headKibibytes: number | undefined;
 }
@@ -41,6 +43,7 @@ export function connectionPlan({ proxyProtocol = false, trustedHops = 0 }: Conne
     headerSeconds: undefined,
     tls: undefined,
     ciphers: [],
+    server: 'nobody',
     headKibibytes: undefined,
   };
 }

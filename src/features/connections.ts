@@ -54,6 +54,8 @@ const defaults = {
   tls: 'TLSv1.2 TLSv1.3',
   ciphers: '',
   headers: '',
+  namesServer: false,
+  keepsServer: false,
 };
 
 const flag = '`true` or `false`';
@@ -148,6 +150,22 @@ export const connections = defineFeature({
           "Names that Envoy does not know, such as DHE ones and words like `HIGH`, are passed over; with none that it knows, Envoy's own are used, and that is reported",
       },
     },
+    namesServer: {
+      configMap: 'server-tokens',
+      parse: boolean,
+      default: defaults.namesServer,
+      documentation: {
+        value: flag,
+        nginx: 'Whether answers have a Server header; if not, that of a backend is taken away as well',
+        difference: 'Its value is `envoy`',
+      },
+    },
+    keepsServer: {
+      configMap: 'allow-backend-server-header',
+      parse: boolean,
+      default: defaults.keepsServer,
+      documentation: { value: flag, nginx: 'With `server-tokens`: leaves the Server header of backends as it is' },
+    },
     headers: {
       configMap: 'large-client-header-buffers',
       parse: headerBuffers,
@@ -178,6 +196,7 @@ export const connections = defineFeature({
     plan.idleSeconds = policy.keepAlive;
     plan.requests = policy.keepAlive === 0 ? 1 : policy.keepAliveRequests === 0 ? undefined : policy.keepAliveRequests;
     plan.headerSeconds = policy.headerTimeout;
+    plan.server = policy.namesServer ? (policy.keepsServer ? 'backend' : 'envoy') : 'nobody';
     plan.ciphers = knownCiphers(policy.ciphers);
     plan.headKibibytes = kibibytesOf(policy.headers);
     plan.tls = policy.tls === defaults.tls ? undefined : rangeOf(policy.tls);

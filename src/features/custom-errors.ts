@@ -114,7 +114,6 @@ const isLocal = {
 /** What ingress-nginx answers by itself when there is no default backend. */
 const noPage: AnyMessage = any('envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy', {
   status_code: 404,
-  body: { inline_string: 'default backend - 404' },
 });
 
 /** Sends the request once more, to the route that the header names. */

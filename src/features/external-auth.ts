@@ -92,7 +92,7 @@ export const externalAuthSettings = {
       nginx:
         'Asks this service about every request: GET without a body, with the headers of the client, X-Original-URL, X-Original-Method and their like. 2xx lets the request pass, 401 and 403 are answered as they are, all else is answered 500',
       difference:
-        'A name of the form `NAME.NAMESPACE.svc` is that of a Service, whose endpoints are asked without DNS. `proxy-read-timeout` is the time for the whole answer. The body of a 401 is empty',
+        'A name of the form `NAME.NAMESPACE.svc` is that of a Service, whose endpoints are asked without DNS. `proxy-read-timeout` is the time for the whole answer',
     },
   },
   method: {

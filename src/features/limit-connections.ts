@@ -19,6 +19,7 @@ const name = 'limit-connections';
 
 export const limitConnections = defineFeature({
   name,
+  isAccessCheck: true,
   settings: {
     most: {
       annotation: 'limit-connections',

@@ -35,6 +35,7 @@ const requests = integer(0, 1_000_000);
 
 export const rateLimit = defineFeature({
   name,
+  isAccessCheck: true,
   settings: {
     perSecond: {
       annotation: 'limit-rps',

@@ -180,6 +180,9 @@ function proxyProtocol(plan: ConnectionPlan): readonly ListenerFilter[] {
   return [{ name: 'envoy.filters.listener.proxy_protocol', typed_config: config }];
 }
 
+/** That of the backend is taken away by the route tables. */
+const serverHeaders = { nobody: 'PASS_THROUGH', envoy: 'OVERWRITE', backend: 'APPEND_IF_ABSENT' } as const;
+
 function httpConnectionManager(
   table: RouteConfigurationName,
   { trustedHops, idleSeconds = 3600, requests, headerSeconds = 10, ...plan }: ConnectionPlan,
@@ -209,7 +212,7 @@ function httpConnectionManager(
       normalize_path: true,
       merge_slashes: true,
       strip_trailing_host_dot: true,
-      server_header_transformation: 'APPEND_IF_ABSENT',
+      server_header_transformation: serverHeaders[plan.server],
       local_reply_config: localReplies,
       request_headers_timeout: `${headerSeconds}s`,
       ...(plan.headKibibytes !== undefined && { max_request_headers_kb: plan.headKibibytes }),

@@ -5,7 +5,7 @@ import { adsConfigSource } from './config-source.ts';
 import { forwardedHeaders } from './forwarded-headers.ts';
 import type { ConnectionPlan } from '../features/connection-plan.ts';
 
-type Trust = Partial<Pick<ConnectionPlan, 'trustedHops'>>;
+type Connections = Partial<Pick<ConnectionPlan, 'trustedHops' | 'server'>>;
 type RouteConfiguration = MessageTypes['envoy.config.route.v3.RouteConfiguration'];
 
 export const routeConfigurationNames = ['http', 'https'] as const;
@@ -15,19 +15,23 @@ export type RouteConfigurationName = (typeof routeConfigurationNames)[number];
 /** Without virtual hosts: what a SotW client is sent, with the virtual hosts behind it. */
 export function translateRouteConfiguration(
   name: RouteConfigurationName,
-  { trustedHops = 0 }: Trust,
+  { trustedHops = 0, server = 'nobody' }: Connections,
 ): RouteConfiguration {
   return {
     name,
     ignore_port_in_host_matching: true,
     request_headers_to_add: forwardedHeaders(name, trustedHops > 0),
     request_headers_to_remove: ['x-envoy-external-address', chainHeader, subjectHeader],
+    ...(server === 'nobody' && { response_headers_to_remove: ['server'] }),
     // What a host or route sets is meant to replace what is set for all.
     most_specific_header_mutations_wins: true,
   };
 }
 
 /** What a delta client is sent: it fetches the virtual hosts over VHDS. */
-export function translateVhdsRouteConfiguration(name: RouteConfigurationName, trust: Trust): RouteConfiguration {
-  return { ...translateRouteConfiguration(name, trust), vhds: { config_source: adsConfigSource } };
+export function translateVhdsRouteConfiguration(
+  name: RouteConfigurationName,
+  connections: Connections,
+): RouteConfiguration {
+  return { ...translateRouteConfiguration(name, connections), vhds: { config_source: adsConfigSource } };
 }

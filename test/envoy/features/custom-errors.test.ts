@@ -84,8 +84,14 @@ describeWithEnvoy('error pages', () => {
         annotations: { 'custom-http-errors': '500', 'default-backend': 'nobody' },
       },
     });
-    expect(await stage.ask('none.test/500')).toMatchObject({ status: 404, body: 'default backend - 404' });
-    expect(await stage.ask('missing.test/500')).toMatchObject({ status: 404, body: 'default backend - 404' });
+    expect(await stage.ask('none.test/500')).toMatchObject({
+      status: 404,
+      body: expect.stringContaining('<title>404 Not Found</title>'),
+    });
+    expect(await stage.ask('missing.test/500')).toMatchObject({
+      status: 404,
+      body: expect.stringContaining('<title>404 Not Found</title>'),
+    });
     expect(await stage.ask('none.test/501')).toMatchObject({ status: 501, body: 'own page' });
   });
 

@@ -97,7 +97,7 @@ describeWithEnvoy('external authentication', () => {
       401,
       'Bearer realm="own"',
       undefined,
-      '',
+      expect.stringContaining('<title>401 Unauthorized</title>'),
     ]);
     expect(
       (await stage.ask('token.test/', { headers: { authorization: 'Bearer good' } })).echo?.headers.authorization,
