@@ -58,6 +58,13 @@ export class Cells<V> implements AnyCells {
   /** For each key of this table: what was looked at for its value, tables and keys by turns. */
   readonly #dependencies = new Map<string, readonly (AnyCells | string)[]>();
   readonly #options: CellsOptions<V>;
+  /** What the computation that is under way has looked at. */
+  #looked: (AnyCells | string)[] = [];
+  /** One for all computations: this is done a quarter of a million times at the start of a large cluster. */
+  readonly #look: Look = (table, key) => {
+    this.#looked.push(this.#options.cellsOf(table), key);
+    return table.get(key);
+  };
 
   constructor(options: CellsOptions<V>) {
     this.#options = options;
@@ -83,15 +90,20 @@ export class Cells<V> implements AnyCells {
       if (this.#recomputeKey(key)) changed.add(key);
     }
     for (const key of changed) {
-      this.#attempt(key, () => this.#tellChildren(key));
-      for (const [reader, readers] of this.#readers) for (const each of readers.get(key)) reader.dirty.add(each);
+      this.#tellChildren(key);
+      for (const [reader, readers] of this.#readers) readers.addTo(reader.dirty, key);
     }
     return changed;
   }
 
   *sourcesOf(key: string): Generator<Place> {
     yield* this.#options.parentsOf(key);
-    yield* placesOf(this.#dependencies.get(key) ?? []);
+    const dependencies = this.#dependencies.get(key) ?? [];
+    for (let index = 0; index + 1 < dependencies.length; index += 2) {
+      const cells = dependencies[index];
+      const read = dependencies[index + 1];
+      if (typeof cells === 'object' && typeof read === 'string') yield { cells, key: read };
+    }
   }
 
   addReader(read: string, reader: AnyCells, key: string): void {
@@ -107,18 +119,17 @@ export class Cells<V> implements AnyCells {
   /** Whether the value is another one now. When it cannot be computed, the last good one stays. */
   #recomputeKey(key: string): boolean {
     this.computed += 1;
-    this.failures.delete(key);
-    const dependencies: (AnyCells | string)[] = [];
-    const isOther = this.#attempt(key, () => {
-      const value = this.#options.compute(key, (table, tableKey) => {
-        dependencies.push(this.#options.cellsOf(table), tableKey);
-        return table.get(tableKey);
-      });
-      return this.#put(key, value);
-    });
+    if (this.failures.size > 0) this.failures.delete(key);
+    this.#looked = [];
+    let isOther = false;
+    try {
+      isOther = this.#put(key, this.#options.compute(key, this.#look));
+    } catch (error) {
+      this.failures.set(key, error);
+    }
     // After a failure, too: when one of these changes, it is worth another try.
-    this.#depend(key, dependencies);
-    return isOther ?? false;
+    this.#depend(key, this.#looked);
+    return isOther;
   }
 
   #put(key: string, value: V | undefined): boolean {
@@ -130,31 +141,29 @@ export class Cells<V> implements AnyCells {
   }
 
   #tellChildren(key: string): void {
-    for (const child of this.children) child(key);
-  }
-
-  #attempt<T>(key: string, act: () => T): T | undefined {
     try {
-      return act();
+      for (const child of this.children) child(key);
     } catch (error) {
       this.failures.set(key, error);
-      return undefined;
     }
   }
 
   #depend(key: string, dependencies: readonly (AnyCells | string)[]): void {
-    for (const place of placesOf(this.#dependencies.get(key) ?? [])) place.cells.forgetReader(place.key, this, key);
-    for (const place of placesOf(dependencies)) place.cells.addReader(place.key, this, key);
-    if (dependencies.length === 0) this.#dependencies.delete(key);
+    const before = this.#dependencies.get(key);
+    if (before !== undefined) {
+      for (let index = 0; index + 1 < before.length; index += 2) {
+        const cells = before[index];
+        const read = before[index + 1];
+        if (typeof cells === 'object' && typeof read === 'string') cells.forgetReader(read, this, key);
+      }
+    }
+    for (let index = 0; index + 1 < dependencies.length; index += 2) {
+      const cells = dependencies[index];
+      const read = dependencies[index + 1];
+      if (typeof cells === 'object' && typeof read === 'string') cells.addReader(read, this, key);
+    }
     // A copy, because a list that was built up keeps room for more.
-    else this.#dependencies.set(key, dependencies.slice());
-  }
-}
-
-function* placesOf(dependencies: readonly (AnyCells | string)[]): Generator<Place> {
-  for (let index = 0; index + 1 < dependencies.length; index += 2) {
-    const cells = dependencies[index];
-    const key = dependencies[index + 1];
-    if (typeof cells === 'object' && typeof key === 'string') yield { cells, key };
+    if (dependencies.length > 0) this.#dependencies.set(key, dependencies.slice());
+    else if (before !== undefined) this.#dependencies.delete(key);
   }
 }

@@ -11,6 +11,13 @@ export class KeyIndex {
     return typeof found === 'string' ? [found] : found;
   }
 
+  /** Adds the members of a set to another set. */
+  addTo(others: Set<string>, at: string): void {
+    const found = this.#sets.get(at);
+    if (typeof found === 'string') others.add(found);
+    else if (found !== undefined) for (const member of found) others.add(member);
+  }
+
   has(at: string): boolean {
     return this.#sets.has(at);
   }

@@ -91,7 +91,7 @@ export class Graph {
     );
     above.children.push((key) => {
       const value = parent.get(key);
-      const before = new Set(memberships.get(key));
+      const before = memberships.has(key) ? new Set(memberships.get(key)) : none;
       const after = new Set(value === undefined ? [] : groupsOf(value, key));
       for (const group of before) {
         if (after.has(group)) continue;
@@ -202,3 +202,5 @@ function inputsOf(start: Place): Failure['inputs'] {
   }
   return found;
 }
+
+const none: ReadonlySet<string> = new Set();
