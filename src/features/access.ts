@@ -50,6 +50,7 @@ export const access = defineFeature({
   name,
   settings,
   isAccessCheck: true,
+  isExempt,
 
   policy(values, report, objects): Policy | undefined {
     const basic = basicAuth(values, report, objects);
@@ -69,7 +70,7 @@ export const access = defineFeature({
   },
 
   route(policy, plan) {
-    if (policy.exempt.some((path) => plan.route.match.path.startsWith(path))) return;
+    if (isExempt(policy, plan.route.match.path)) return;
     const { basic, external } = policy;
     const asked = external && externalContext(external, plan);
     if (external !== undefined && asked === undefined) {
@@ -107,6 +108,10 @@ export const access = defineFeature({
     };
   },
 });
+
+function isExempt({ exempt }: Policy, path: string): boolean {
+  return exempt.some((each) => path.startsWith(each));
+}
 
 /** Adds the headers of the ConfigMap that `auth-proxy-set-headers` names; without it, the service could let others pass. */
 function withHeaders(

@@ -117,6 +117,8 @@ export interface Feature<S extends Settings, P, D> {
   readonly isOfBackend?: boolean;
   /** Whether the policy checks who may pass: a backend without endpoints answers 503 before that. */
   readonly isAccessCheck?: boolean;
+  /** With `isAccessCheck`: whether the configured path is left out of the check. */
+  isExempt?(policy: P, path: string): boolean;
   /** Whether the policy is one of the host: of its Ingresses the oldest that has it decides for all paths. */
   readonly isOfHost?: boolean;
   /** With `isOfHost`: routes before all paths of the host, which `plan.answer` gives. */

@@ -201,6 +201,15 @@ export function checksAccess({ byFeature }: Policies): boolean {
   return Object.keys(byFeature).some((name) => featureNamed(name)?.isAccessCheck === true);
 }
 
+/** What requests of a path have to pass: equal, each by identity, for paths that are protected alike. */
+export function checksOf({ byFeature }: Policies, path: string): readonly unknown[] {
+  return Object.keys(byFeature).flatMap((name) => {
+    const feature = featureNamed(name);
+    const isChecked = feature?.isAccessCheck === true && feature.isExempt?.(byFeature[name], path) !== true;
+    return isChecked ? [byFeature[name]] : [];
+  });
+}
+
 /** Whether a policy is one of the host, of whose Ingresses the oldest that has it decides. */
 export function isOfHost(name: string): boolean {
   return featureNamed(name)?.isOfHost === true;

@@ -204,9 +204,9 @@ class Reader {
       const { kind, name } = backend.resource;
       const message = `a resource backend (${kind} "${name}") can't be served, so its paths answer 503`;
       this.#report('UnsupportedBackend', `${field}.resource`, message, 'use a Service backend');
-      return { kind: 'unavailable' };
     }
-    if (this.#isClosed) return { kind: 'unavailable' };
+    if (this.#isClosed) return { kind: 'unavailable', isClosed: true };
+    if ('resource' in backend) return { kind: 'unavailable' };
     const { name, port } = backend.service;
     const backendPort: BackendPort =
       'number' in port ? { kind: 'number', number: port.number } : { kind: 'name', name: port.name };

@@ -71,8 +71,8 @@ export type PathMatch =
 
 export type RouteAction =
   | { readonly kind: 'backend'; readonly backend: Backend }
-  /** Answer 503 because what the user asked for can't be served. */
-  | { readonly kind: 'unavailable' }
+  /** Answer 503 because what the user asked for can't be served; `isClosed` if that would protect the path. */
+  | { readonly kind: 'unavailable'; readonly isClosed?: true }
   /** Answer 404 because nobody has the path. */
   | { readonly kind: 'not found' };
 

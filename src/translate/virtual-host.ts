@@ -8,6 +8,7 @@ import { isRoot } from '../model/host.ts';
 import type { Host, Route } from '../model/host.ts';
 import { isPlainText, requestRegex } from '../model/path-regex.ts';
 import type { MessageTypes } from '../proto/message.ts';
+import { areUnequal, otherSpellings, treacherousPath } from './escaped-path.ts';
 import type { RouteConfigurationName } from './route-configuration.ts';
 
 type VirtualHost = MessageTypes['envoy.config.route.v3.VirtualHost'];
@@ -104,12 +105,33 @@ function factsOf({ name, hasTls, aliasOf, policies }: Host): HostFacts {
 
 /** @param hasRoot whether its routes match every path */
 function routesOf(host: Host, place: Place, hasRoot: boolean): readonly EnvoyRoute[] {
+  const areSpellingsEqual = !areUnequal(host.routes);
   const translated = [
-    ...host.routes.map((route) => translateRoute(place, route)),
+    ...host.routes.flatMap((route) => {
+      const own = translateRoute(place, route);
+      return areSpellingsEqual ? [own] : [own, ...inOtherSpellings(place, route)];
+    }),
     ...(hasRoot ? [] : [implicitRoot(place, host)]),
   ];
   const asked = new Map(translated.flatMap((each) => each.asked).map((route) => [JSON.stringify(route), route]));
-  return [...asked.values(), ...hostAnswers(place, host), ...translated.flatMap(({ routes }) => routes)];
+  return [
+    ...asked.values(),
+    ...(areSpellingsEqual ? [] : [refusal(treacherousPath, place)]),
+    ...hostAnswers(place, host),
+    ...translated.flatMap(({ routes }) => routes),
+  ];
+}
+
+/** Requests that come to the path by decoding only, which then have to pass its checks. */
+function inOtherSpellings(place: Place, route: Route): readonly Translated[] {
+  const others = otherSpellings(route);
+  if (others === undefined) return [];
+  if (others.isRefused === true) return [{ asked: [], routes: [refusal(others.regex, place)] }];
+  return [translateRoute(place, route, { safe_regex: { regex: others.regex } })];
+}
+
+function refusal(regex: string, { headers }: Place): EnvoyRoute {
+  return { match: { safe_regex: { regex }, headers }, direct_response: { status: 400 } };
 }
 
 /** The default backend of all serves what the host does not, and the policies of the host go for that, too. */
@@ -153,8 +175,9 @@ function oneLabelBefore(wildcard: string): HeaderMatcher {
   };
 }
 
-function translateRoute({ table, facts, headers, hasEndpoints }: Place, route: Route): Translated {
-  const match: RouteMatch = { ...translateMatch(route), headers };
+/** @param path which requests come to it, other than those of its own match */
+function translateRoute({ table, facts, headers, hasEndpoints }: Place, route: Route, path?: RouteMatch): Translated {
+  const match: RouteMatch = { ...(path ?? translateMatch(route)), headers };
   const spare = route.spare !== undefined && hasEndpoints(route.spare) ? route.spare : undefined;
   const plan = planRoute(table, facts, route, spare);
   return { routes: plan.routes(match, translateAction(route, plan, hasEndpoints)), asked: plan.asked(headers) };
