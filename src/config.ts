@@ -1,3 +1,4 @@
+import { hostOwnerships, type HostOwnership } from './model/host.ts';
 import {
   isLoopback,
   parseCount,
@@ -59,6 +60,8 @@ export interface Config {
     readonly makesCertificate: boolean;
   };
   readonly allowExternalNames: boolean;
+  /** What Ingresses of other namespaces than that of the oldest one may say of a host. */
+  readonly hostOwnership: HostOwnership;
   /** In files, where the operator writes them, endpoints may be on this machine; in a cluster they may not. */
   readonly allowLocalEndpoints: boolean;
   /** The ConfigMap with the settings for all Ingresses. */
@@ -152,6 +155,7 @@ export function readConfig(flags: Flags, environment: Environment, traits: Comma
     listen: readListen(settings, traits),
     defaults: readDefaults(settings),
     allowExternalNames: settings.isOn('allow-external-names'),
+    hostOwnership: settings.one('host-ownership', parseOneOf(hostOwnerships)) ?? 'policies',
     allowLocalEndpoints: source.kind === 'directory',
     features: {
       prefix: settings.one('annotations-prefix', parsePrefix) ?? 'nginx.ingress.kubernetes.io',

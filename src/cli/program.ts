@@ -96,7 +96,17 @@ const clients = [
   ),
 ];
 
-const backends = [flag('--allow-external-names', 'serve Services of type ExternalName, which can name any host')];
+const hosts = [
+  flag(
+    '--host-ownership <what>',
+    "whether a host belongs to the namespace of its oldest Ingress: namespace (others' Ingresses serve nothing of it), policies (only what goes for the whole host), none; default: policies",
+  ),
+];
+
+const backends = [
+  ...hosts,
+  flag('--allow-external-names', 'serve Services of type ExternalName, which can name any host'),
+];
 
 const features = [
   flag('--enable-ssl-passthrough [boolean]', 'the annotation ssl-passthrough has an effect'),

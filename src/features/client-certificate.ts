@@ -89,6 +89,8 @@ export const clientCertificate = defineFeature({
   settings,
   isOfHost: true,
 
+  mayProtect: () => true,
+
   policy({ secret, mode, depth, errorPage, isPassedOn, subject }, report, objects): Policy | undefined {
     if (secret === '') return undefined;
     const found = namedSecret(secret, objects);

@@ -121,6 +121,8 @@ export interface Feature<S extends Settings, P, D> {
   isExempt?(policy: P, path: string): boolean;
   /** Whether the policy is one of the host: of its Ingresses the oldest that has it decides for all paths. */
   readonly isOfHost?: boolean;
+  /** With `isOfHost`: whether paths would be open without it that should not be; where it cannot hold, those of its Ingress are closed. */
+  mayProtect?(policy: P): boolean;
   /** With `isOfHost`: routes before all paths of the host, which `plan.answer` gives. */
   hostRoute?(policy: P, plan: RoutePlan, host: HostFacts): void;
   /** With `isOfHost`: writes into the routes of each path of the host, after their own policies. */

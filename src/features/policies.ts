@@ -215,6 +215,11 @@ export function isOfHost(name: string): boolean {
   return featureNamed(name)?.isOfHost === true;
 }
 
+/** Whether paths are open without a policy of the host that are not meant to be. */
+export function mayProtect(name: string, policy: unknown): boolean {
+  return featureNamed(name)?.mayProtect?.(policy) === true;
+}
+
 const noProblems: readonly Problem[] = Object.freeze([]);
 
 const owners: ReadonlyMap<string, AnyFeature> = new Map(

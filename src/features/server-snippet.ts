@@ -49,6 +49,10 @@ export const serverSnippet = defineFeature({
     return snippetOf(texts, 'server', report);
   },
 
+  mayProtect({ snippet: { access, steps }, closes }) {
+    return closes || access.length > 0 || steps.length > 0;
+  },
+
   hostRoute({ snippet, closes }, plan) {
     if (closes) plan.answer({ direct_response: { status: 503 } });
     answerSteps(snippet.steps, plan, []);

@@ -1,15 +1,15 @@
 /** One host out of all that the Ingresses say of it: the older Ingress wins, and the other is told. */
-import { attachedPolicies, backendPolicies, backendVariant, isOfHost } from '../features/policies.ts';
+import { attachedPolicies, backendPolicies, backendVariant } from '../features/policies.ts';
 import { backendName } from '../model/backend.ts';
 import { anyHost, comparePathMatches, isRoot } from '../model/host.ts';
-import type { Host, Origin, PathMatch, Route } from '../model/host.ts';
-import { describeObject, objectKey } from '../model/object-ref.ts';
-import type { Policies } from '../model/policy.ts';
+import type { Host, HostOwnership, Origin, PathMatch, Route } from '../model/host.ts';
+import { describeObject } from '../model/object-ref.ts';
 import { noPolicies } from '../model/policy.ts';
 import type { Problem, ProblemReason } from '../model/problem.ts';
 import { isFor } from './attachment-reading.ts';
 import type { Attachment } from './attachment-reading.ts';
 import { flagKind } from './flag-reading.ts';
+import { compareAge, hostPolicies, mayTakeNames, ownReadings } from './host-ownership.ts';
 import type { CertificateClaim, HostReading, IngressReading } from './ingress-reading.ts';
 import { asRegex } from './path-match.ts';
 
@@ -23,15 +23,23 @@ export interface MergedHost {
  *
  * @param readingsOf what names a host, in its rules or as an alias
  */
-export function hostOf(name: string, readingsOf: (host: string) => readonly IngressReading[]): MergedHost {
+export function hostOf(
+  name: string,
+  readingsOf: (host: string) => readonly IngressReading[],
+  ownership: HostOwnership,
+): MergedHost {
   const readings = readingsOf(name);
-  const own = mergeHost(name, readings);
-  if (name === anyHost) return { ...own, host: { ...own.host, ...expressionsOf(readings, readingsOf) } };
+  const own = mergeHost(name, readings, ownership);
+  if (name === anyHost) {
+    const problems = [...own.problems];
+    const expressions = expressionsOf(readings, readingsOf, ownership, problems);
+    return { host: { ...own.host, ...expressions }, problems };
+  }
   if (own.host.routes.length > 0) return own;
   const aliasOf = readings.toSorted(compareAge).flatMap(({ aliases }) => aliases.get(name) ?? [])[0];
   if (aliasOf === undefined) return own;
   // What is wrong with the host is said of the host.
-  const { host } = mergeHost(aliasOf, readingsOf(aliasOf));
+  const { host } = mergeHost(aliasOf, readingsOf(aliasOf), ownership);
   const certificates = own.host.certificates.length > 0 ? own.host.certificates : host.certificates;
   return { host: { ...host, name, aliasOf, certificates }, problems: own.problems };
 }
@@ -40,24 +48,37 @@ export function hostOf(name: string, readingsOf: (host: string) => readonly Ingr
 function expressionsOf(
   readings: readonly IngressReading[],
   readingsOf: (host: string) => readonly IngressReading[],
+  ownership: HostOwnership,
+  problems: Problem[],
 ): Pick<Host, 'expressions'> {
   const hosts = new Map<string, string>();
-  for (const { aliases } of readings.toSorted(compareAge)) {
-    for (const [alias, host] of aliases) if (alias.startsWith('~') && !hosts.has(alias)) hosts.set(alias, host);
+  const sorted = readings.toSorted(compareAge);
+  for (const reading of sorted) {
+    const own = [...reading.aliases].filter(([alias]) => alias.startsWith('~'));
+    if (own.length === 0 || !mayTakeNames(sorted, reading, ownership, problems)) continue;
+    for (const [alias, host] of own) if (!hosts.has(alias)) hosts.set(alias, host);
   }
   if (hosts.size === 0) return {};
   const expressions = [...hosts].map(([alias, aliasOf]) => {
-    const { host } = mergeHost(aliasOf, readingsOf(aliasOf));
+    const { host } = mergeHost(aliasOf, readingsOf(aliasOf), ownership);
     return { regex: alias.slice(1), host: { ...host, name: anyHost, aliasOf, hasTls: false, certificates: [] } };
   });
   return { expressions };
 }
 
 /** Merges what the readings say of a host; the order of the readings does not matter. */
-export function mergeHost(name: string, readings: readonly IngressReading[]): MergedHost {
+export function mergeHost(
+  name: string,
+  readings: readonly IngressReading[],
+  ownership: HostOwnership = 'policies',
+): MergedHost {
   const problems: Problem[] = [];
-  const sorted = readings.toSorted(compareAge);
-  const parts = sorted.flatMap((reading) => reading.hosts.get(name) ?? []);
+  const sorted = ownReadings(name, readings, ownership, problems);
+  const { policies, closed } = hostPolicies(name, sorted, ownership, problems);
+  const parts = sorted.flatMap((reading) => {
+    const part = reading.hosts.get(name);
+    return part === undefined ? [] : closed.has(reading) ? closedPart(part) : part;
+  });
   const merged = mergeRoutes(
     name,
     parts.flatMap((part) => part.routes),
@@ -81,7 +102,7 @@ export function mergeHost(name: string, readings: readonly IngressReading[]): Me
       routes,
       certificates,
       hasTls: parts.some(({ hasTls }) => hasTls),
-      policies: hostPolicies(name, sorted, problems),
+      policies,
       ...(root && { implicitRoot: root }),
     },
     problems,
@@ -140,36 +161,19 @@ function implicitRoot(parts: readonly HostReading[]): Route | undefined {
   return oldest && { ...oldest, match: { kind: 'prefix', path: '' }, action: { kind: 'not found' } };
 }
 
-/** Those of the whole host, from the oldest Ingress that has them. */
-function hostPolicies(host: string, sorted: readonly IngressReading[], problems: Problem[]): Policies {
-  const winners = new Map<string, IngressReading>();
-  for (const reading of sorted) {
-    for (const feature of Object.keys(reading.policies.byFeature)) {
-      if (!isOfHost(feature) || (reading.hosts.get(host)?.routes.length ?? 0) === 0) continue;
-      const winner = winners.get(feature);
-      if (winner === undefined) winners.set(feature, reading);
-      else {
-        const message = `${feature} of host "${host}" is as ${describeObject(winner.object)} says`;
-        const origin = { object: reading.object, field: 'metadata.annotations' };
-        problems.push(conflict('HostPolicyConflict', origin, message, 'set it in one Ingress of the host'));
-      }
-    }
-  }
-  if (winners.size === 0) return noPolicies;
-  return {
-    byFeature: Object.fromEntries([...winners].map(([name, { policies }]) => [name, policies.byFeature[name]])),
-  };
+/** Nothing of it is served, and nobody else gets its paths. */
+function closedPart(part: HostReading): HostReading {
+  const close = ({ match, origin }: Route): Route => ({
+    match,
+    action: { kind: 'unavailable', isClosed: true },
+    policies: noPolicies,
+    origin,
+  });
+  return { ...part, routes: part.routes.map(close), fallback: part.fallback && close(part.fallback) };
 }
 
 function isFlag({ origin }: CertificateClaim): boolean {
   return origin.object.kind === flagKind;
-}
-
-/** Oldest first, then by namespace and name. */
-function compareAge(a: IngressReading, b: IngressReading): number {
-  const [first, second] = [a, b].map((each) => `${each.creationTimestamp}\u0000${objectKey(each.object)}`);
-  if (first === undefined || second === undefined || first === second) return 0;
-  return first < second ? -1 : 1;
 }
 
 function mergeRoutes(host: string, routes: readonly Route[], problems: Problem[]): readonly Route[] {

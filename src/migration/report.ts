@@ -102,9 +102,11 @@ const effects: Partial<Record<ProblemReason, Verdict>> = {
   NoEndpoints: 'same',
   PathConflict: 'same',
   DefaultBackendConflict: 'same',
-  HostPolicyConflict: 'same',
   CertificateConflict: 'same',
   CertificateHostMismatch: 'same',
+  // It lets any namespace decide for a host what no older Ingress has decided, unless a flag says otherwise.
+  HostPolicyConflict: 'different',
+  HostNotOwned: 'different',
   // It shows a certificate of its own making instead, which no client trusts.
   CertificateNotFound: 'different',
   InvalidCertificate: 'different',

@@ -76,6 +76,14 @@ export type RouteAction =
   /** Answer 404 because nobody has the path. */
   | { readonly kind: 'not found' };
 
+/**
+ * What Ingresses of other namespaces than that of the oldest one may say of a host. `namespace`: nothing. `policies`: paths, but nothing
+ * that goes for the whole host. `none`: everything, as in ingress-nginx.
+ */
+export const hostOwnerships = ['policies', 'namespace', 'none'] as const;
+
+export type HostOwnership = (typeof hostOwnerships)[number];
+
 /** The catch-all host. */
 export const anyHost = '*';
 

@@ -69,7 +69,10 @@ export const problemReasons = {
   NeedlessSetting: "A key of ingress-nginx's ConfigMap has no meaning here, and nothing is lost by that.",
   UnknownSetting: 'The ConfigMap has a key that nobody knows; it does nothing.',
   UnknownAnnotation: 'An annotation has the prefix of ours, and a name that nobody knows; it does nothing.',
-  HostPolicyConflict: 'Another, older Ingress already sets the same for the whole host; the older one counts.',
+  HostPolicyConflict:
+    'Another, older Ingress decides this for the whole host; where it protects paths, those of the younger one answer 503.',
+  HostNotOwned:
+    'With --host-ownership=namespace: the host belongs to the namespace of an older Ingress; it is not served.',
   CanaryWithoutMain:
     'No other Ingress of the namespace serves the host and path that an Ingress is the canary of; it gets no requests.',
   CanaryConflict:

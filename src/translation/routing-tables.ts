@@ -24,7 +24,7 @@ import { backendName } from '../model/backend.ts';
 import type { Backend } from '../model/backend.ts';
 import type { Certificate } from '../model/certificate.ts';
 import { anyHost, knownHosts } from '../model/host.ts';
-import type { Host, Origin, Route } from '../model/host.ts';
+import type { Host, HostOwnership, Origin, Route } from '../model/host.ts';
 import { objectKey } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
 
@@ -71,6 +71,7 @@ export function routingTables(
   policy: BackendPolicy,
   history: CertificateHistory,
   settings: Table<FeatureSettings>,
+  ownership: HostOwnership,
 ): RoutingTables {
   const featureDefaults = graph.derive('defaults of features', settings, (_key, each, look) =>
     readDefaults(each, objectsBy(objects, look)),
@@ -86,8 +87,10 @@ export function routingTables(
     aliases.size === 0 ? hosts.keys() : [...hosts.keys(), ...[...aliases.keys()].map(placeOfAlias)],
   );
   const hosts = graph.derive('hosts', readingsOfHost, (name, keys, look) =>
-    hostOf(name, (each) =>
-      (each === name ? keys : (look(readingsOfHost, each) ?? [])).flatMap((key) => look(readings, key) ?? []),
+    hostOf(
+      name,
+      (each) => (each === name ? keys : (look(readingsOfHost, each) ?? [])).flatMap((key) => look(readings, key) ?? []),
+      ownership,
     ),
   );
   const backends = backendTable(graph, objects, hosts, policy);

@@ -12,7 +12,7 @@ import type { FeatureSettings } from '../features/policies.ts';
 import type { ClassPolicy } from '../ingress/class.ts';
 import type { FlagDefaults } from '../ingress/flag-reading.ts';
 import type { Certificate } from '../model/certificate.ts';
-import type { Host } from '../model/host.ts';
+import type { Host, HostOwnership } from '../model/host.ts';
 import { objectKey } from '../model/object-ref.ts';
 import { compareProblems } from '../model/problem.ts';
 import type { Problem } from '../model/problem.ts';
@@ -33,6 +33,8 @@ export interface TranslationOptions {
   readonly allowExternalNames?: boolean;
   /** Whether endpoints may be addresses of Envoy's own machine and the like; yes when left out. */
   readonly allowLocalEndpoints?: boolean;
+  /** What other namespaces than that of its oldest Ingress may say of a host; nothing that goes for the whole host when left out. */
+  readonly hostOwnership?: HostOwnership;
   /** Where annotations and their defaults are; `configure` changes it later. */
   readonly features?: Partial<FeatureSettings>;
   /** The ConfigMap with the settings for all Ingresses, which then are as it says. */
@@ -80,14 +82,23 @@ export class Translation {
       lastGood: this.#graph.input('last good certificates'),
       checkedAt: this.#graph.input('last looks at validity', Object.is),
     };
-    const { allowExternalNames = false, allowLocalEndpoints = true } = options;
+    const { allowExternalNames = false, allowLocalEndpoints = true, hostOwnership = 'policies' } = options;
     const policy = { allowExternalNames, allowLocalEndpoints };
     const { classes, defaults } = options;
     this.#settings = this.#graph.input('settings of features');
     this.configure({ ...defaultSettings, ...options.features });
     const history = this.#history;
     const settings = settingsTable(this.#graph, this.#settings, this.#objects.ConfigMap, options.configMap);
-    const routing = routingTables(this.#graph, this.#objects, classes, defaults, policy, history, settings);
+    const routing = routingTables(
+      this.#graph,
+      this.#objects,
+      classes,
+      defaults,
+      policy,
+      history,
+      settings,
+      hostOwnership,
+    );
     this.#routing = routing;
     this.#verdicts = routing.verdicts;
     this.#judged = [

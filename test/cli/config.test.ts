@@ -42,6 +42,7 @@ describe('configuration', () => {
       listen,
       defaults: { makesCertificate: true },
       allowExternalNames: false,
+      hostOwnership: 'policies',
       allowLocalEndpoints: true,
       features: { prefix: 'nginx.ingress.kubernetes.io' },
       settle: { quietMs: 1, maxMs: 100 },
@@ -112,6 +113,7 @@ describe('configuration', () => {
       { listen: { address: '::', httpPort: 80, httpsPort: 443, proxyProtocol: false, trustedHops: 0 } },
     ],
     [{ allowExternalNames: true }, { allowExternalNames: true }],
+    [{ hostOwnership: 'namespace' }, { hostOwnership: 'namespace' }],
     [{ annotationsPrefix: 'own.test' }, { features: { prefix: 'own.test' } }],
     [
       { defaultBackendService: 'web/errors', defaultSslCertificate: 'web/example.org' },

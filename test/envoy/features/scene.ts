@@ -14,6 +14,7 @@ import type { HttpAnswer, HttpRequest } from '../../support/http-request.ts';
 import { joinEnvoy } from '../../support/joined-envoy.ts';
 import { endpointSlice, ingress, ingressClass, service, tlsSecret } from '../../support/objects.ts';
 import type { IngressParts } from '../../support/objects.ts';
+import type { TranslationOptions } from '../../../src/translation/translation.ts';
 import { startServing, translationOptions } from '../../support/serving.ts';
 import type { Serving } from '../../support/serving.ts';
 
@@ -25,6 +26,7 @@ export interface SceneOptions {
   /** Names for which the Secret `tls` has a certificate. */
   readonly tlsNames?: readonly string[];
   readonly configMap?: Readonly<Record<string, string>>;
+  readonly translation?: Partial<TranslationOptions>;
   /** Name of a ConfigMap in `default` whose data is read instead, as it comes and changes. */
   readonly configMapNamed?: string;
 }
@@ -81,6 +83,7 @@ export class Scene {
     );
     this.#serving = await startServing({
       ...translationOptions,
+      ...this.#options.translation,
       features: { configMap },
       ...(named !== undefined && { configMap: { namespace: 'default', name: named } }),
     });
