@@ -54,9 +54,10 @@ export function resolveBackend(
     origins,
     problems: report('error', reason, `Service ${name} ${message}, so its paths answer 503`, fix),
   });
+  const mayBeLocal = policy.allowLocalEndpoints ? ({ mayBeLocal: true } as const) : {};
   if (backend.external !== undefined) {
     const { external } = backend;
-    const transport: Transport = { ...plain, external };
+    const transport: Transport = { ...plain, external: { ...external, ...mayBeLocal } };
     if (policy.allowLocalEndpoints || !isLocal(external.host)) {
       return { backend, port: undefined, isOnlyPort: false, transport, prefersIPv6: false, origins, problems: [] };
     }
@@ -102,7 +103,7 @@ export function resolveBackend(
     }
     return {
       ...common,
-      transport: { ...transport, external: { host, port: port.targetPort ?? port.port } },
+      transport: { ...transport, external: { host, port: port.targetPort ?? port.port, ...mayBeLocal } },
       problems: [],
     };
   }
@@ -153,7 +154,7 @@ function externalHost(text: string): string | undefined {
 const numericName = /(?:^|\.)(?:\d+|0x[\da-f]*)\.?$|^[.:]*$/i;
 const localName = /^(.*\.)?localhost(\.localdomain)?\.?$/i;
 
-/** As a name or an address that anybody can tell; what a name resolves to is for the operator's network policy. */
+/** As a name or an address that anybody can tell; what other names resolve to, Envoys look at (src/translate/resolved-address.ts). */
 function isLocal(host: string): boolean {
   if (isIP(host) !== 0) return !isForeignAddress(host);
   return localName.test(host) || numericName.test(host);

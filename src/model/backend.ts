@@ -55,8 +55,8 @@ export interface Transport {
   readonly protocol: BackendProtocol;
   /** `client` sends requests of one client address to one endpoint, `zone` to endpoints in the zone of the proxy. */
   readonly prefer: 'any' | 'client' | 'zone';
-  /** A name outside of the cluster that takes the place of endpoints. */
-  readonly external?: { readonly host: string; readonly port: number };
+  /** A name outside of the cluster that takes the place of endpoints; `mayBeLocal` if it may lead to the Envoy's own machine. */
+  readonly external?: { readonly host: string; readonly port: number; readonly mayBeLocal?: true };
 }
 
 /** HTTP/1.1 or HTTP/2, in plain text or over TLS. */

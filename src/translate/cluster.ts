@@ -6,6 +6,7 @@ import type { BackendProtocol, Transport } from '../model/backend.ts';
 import { any } from '../proto/message.ts';
 import type { AnyMessage, MessageTypes } from '../proto/message.ts';
 import { adsConfigSource } from './config-source.ts';
+import { foreignAddressesOnly } from './resolved-address.ts';
 
 type Cluster = MessageTypes['envoy.config.cluster.v3.Cluster'];
 type HttpOptions = MessageTypes['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'];
@@ -57,7 +58,8 @@ function discovery(name: string, { external }: Transport): Cluster {
 }
 
 function protocolOptions({ protocol, external }: Transport, plan: ClusterPlan): Cluster {
-  const http = httpOptions(isHttp2(protocol) ? http2 : http1, plan);
+  const filters = external === undefined || external.mayBeLocal === true ? [] : foreignAddressesOnly;
+  const http = httpOptions(isHttp2(protocol) ? http2 : http1, { ...plan, filters: [...filters, ...plan.filters] });
   const isTls = protocol === 'http1-tls' || protocol === 'http2-tls';
   return {
     typed_extension_protocol_options: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': http },
