@@ -16,6 +16,7 @@ import {
   type HostPort,
   type Setting,
 } from '../setting.ts';
+import { defaultAdminSocket } from './admin-socket.ts';
 import { renderSdsFiles, transportSocket } from './bootstrap-tls.ts';
 import { packagePath } from './package-file.ts';
 
@@ -81,8 +82,8 @@ function readAdmin(settings: Settings): AdminAddress {
   const socket = settings.one('admin-socket', parseText);
   const host = settings.one('admin-address', parseIpAddress);
   const port = settings.one('admin-port', parsePort);
+  if (host === undefined && port === undefined) return { socket: socket ?? defaultAdminSocket };
   if (socket === undefined) return { host: host ?? '127.0.0.1', port: port ?? 9901 };
-  if (host === undefined && port === undefined) return { socket };
   throw new UsageError('--admin-socket excludes --admin-address and --admin-port: the admin interface has one address');
 }
 

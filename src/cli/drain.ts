@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseDuration, parseIpAddress, parsePort, parseText, Settings, UsageError, type Flags } from '../setting.ts';
+import { defaultAdminSocket } from './admin-socket.ts';
 import { listenForStop } from './stop-signal.ts';
 
 /**
@@ -25,9 +26,10 @@ const answerWithinMs = 5_000;
 export function readDrain(flags: Flags): Drain {
   const settings = new Settings(flags, {});
   const socketPath = settings.one('admin-socket', parseText);
-  const host = settings.one('admin-address', parseIpAddress) ?? '127.0.0.1';
+  const host = settings.one('admin-address', parseIpAddress);
   const port = settings.one('admin-port', parsePort);
-  if (socketPath !== undefined && port !== undefined) {
+  const hasAddress = host !== undefined || port !== undefined;
+  if (socketPath !== undefined && hasAddress) {
     throw new UsageError('--admin-socket and --admin-port exclude each other: the admin interface has one address');
   }
   const minMs = settings.one('min', parseDuration) ?? 10_000;
@@ -35,7 +37,9 @@ export function readDrain(flags: Flags): Drain {
   if (minMs > maxMs)
     throw new UsageError(`--min is ${minMs}ms and --max is ${maxMs}ms: the minimum must not be longer`);
   return {
-    admin: socketPath === undefined ? { host, port: port ?? 9901 } : { socketPath },
+    admin: hasAddress
+      ? { host: host ?? '127.0.0.1', port: port ?? 9901 }
+      : { socketPath: socketPath ?? defaultAdminSocket },
     minMs,
     maxMs,
     keepReady: settings.isOn('keep-ready'),

@@ -75,8 +75,10 @@ describe('bootstrap', () => {
     });
   });
 
-  it('keeps the admin interface on loopback unless told otherwise', () => {
-    expect(render()).toMatchObject({
+  it('keeps the admin interface on a socket of its own user unless told otherwise', () => {
+    const pipe = { path: '/tmp/sluice-envoy-admin.sock', mode: 0o600 };
+    expect(render()).toMatchObject({ admin: { address: { pipe } } });
+    expect(render({ adminPort: '9901' })).toMatchObject({
       admin: { address: { socket_address: { address: '127.0.0.1', port_value: 9901 } } },
     });
     expect(render({ adminAddress: '::1', adminPort: '19000' })).toMatchObject({

@@ -3,9 +3,10 @@ import { describe, expect, it } from '@jest/globals';
 import { activeConnections, readDrain } from '../../src/cli/drain.ts';
 
 describe('drain', () => {
-  it('finds the admin interface on loopback unless told otherwise', () => {
+  it('finds the admin interface where `sluice bootstrap` puts it unless told otherwise', () => {
     const times = { minMs: 10_000, maxMs: 60_000, keepReady: false };
-    expect(readDrain({})).toEqual({ admin: { host: '127.0.0.1', port: 9901 }, ...times });
+    expect(readDrain({})).toEqual({ admin: { socketPath: '/tmp/sluice-envoy-admin.sock' }, ...times });
+    expect(readDrain({ adminAddress: '127.0.0.1' })).toEqual({ admin: { host: '127.0.0.1', port: 9901 }, ...times });
     expect(readDrain({ adminSocket: '/run/admin.sock', keepReady: true })).toEqual({
       admin: { socketPath: '/run/admin.sock' },
       ...times,
