@@ -22,7 +22,7 @@ interface Policy {
 const name = 'custom-errors';
 
 /** Names the backend that a request for an error page goes to. Taken away from what clients send (forwarded-headers.ts). */
-export const errorHeader = 'x-sluice-error';
+const errorHeader = 'x-sluice-error';
 
 const statusCodes = list(integer(300, 599));
 const serviceName = matching(/[a-z]([a-z0-9-]{0,61}[a-z0-9])?/, 'error-pages');

@@ -2,7 +2,6 @@
  * What backends are told of the client: X-Forwarded-*, X-Real-IP and their like, as ingress-nginx names and fills them.
  * What the client itself says there is not believed, unless the operator says that proxies in front speak the truth.
  */
-import { errorHeader } from '../features/custom-errors.ts';
 import { chainHeader, subjectHeader } from '../features/route-plan.ts';
 import { any } from '../proto/message.ts';
 import type { MessageTypes } from '../proto/message.ts';
@@ -23,7 +22,10 @@ const claims = [
 ] as const;
 
 /** Never believed, not even from a proxy in front: they are made anew from the others. */
-const derived = ['x-real-ip', 'x-scheme', errorHeader] as const;
+const derived = ['x-real-ip', 'x-scheme'] as const;
+
+/** What Envoy, and what we tell filters and routes; Envoy itself removes only those that it obeys. */
+const own = ['x-envoy-', 'x-sluice-'].map((prefix) => ({ remove_on_match: { key_matcher: { prefix } } }));
 
 const original = 'x-original-forwarded-for';
 
@@ -33,7 +35,7 @@ const original = 'x-original-forwarded-for';
  * @param askedFor id of what the clients of this filter chain are asked for, if they are
  */
 export function forgetClaims(believes: boolean, askedFor?: string): Extension {
-  const removed = [...derived, chainHeader, subjectHeader, ...(believes ? [] : claims)].map((remove) => ({ remove }));
+  const removed = [...[...derived, ...(believes ? [] : claims)].map((remove) => ({ remove })), ...own];
   const kept = { append: set(original, '%REQ(x-forwarded-for)%') };
   const said =
     askedFor === undefined ? [] : [set(chainHeader, askedFor), set(subjectHeader, '%DOWNSTREAM_PEER_SUBJECT%')];
