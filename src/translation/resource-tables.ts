@@ -130,7 +130,7 @@ function httpListenerTable(graph: Graph, { defaults }: RoutingTables, listen: Li
 /** One listener for all certificates, so it is sent anew whenever one comes or goes; a renewed one leaves it alone. */
 function httpsListenerTable(
   graph: Graph,
-  { defaults, hosts: hostsOfRouting }: RoutingTables,
+  { defaults, hosts: hostsOfRouting, backends }: RoutingTables,
   served: Table<readonly string[]>,
   listen: ListenAddress,
 ): ResourceTable {
@@ -138,9 +138,12 @@ function httpsListenerTable(
     clientAuthenticationOf(host.policies),
   );
   const ciphers = graph.derive('ciphers of hosts', hostsOfRouting, (_name, { host }) => clientTlsOf(host.policies));
-  const passed = graph.derive('hosts whose TLS is passed through', hostsOfRouting, (_name, { host }) =>
-    passedThroughTo(host),
-  );
+  const passed = graph.derive('hosts whose TLS is passed through', hostsOfRouting, (_name, { host }, look) => {
+    const cluster = passedThroughTo(host);
+    const external = cluster === undefined ? undefined : look(backends, cluster)?.transport.external;
+    // Nobody looks at what a name resolves to before connections of this kind (src/translate/resolved-address.ts).
+    return external === undefined || external.mayBeLocal === true ? cluster : undefined;
+  });
   const places = graph.union<unknown>('hosts with places in the listener', served, passed);
   const all = graph.group('all hosts with certificates', places, () => ['https']);
   const table = graph.derive(
