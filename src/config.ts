@@ -50,6 +50,8 @@ export interface Config {
     readonly proxyProtocol: boolean;
     /** How many proxies in front are believed in what their X-Forwarded headers say; 0 for none. */
     readonly trustedHops: number;
+    /** The file to which each Envoy writes a line for each request. */
+    readonly accessLog?: string;
   };
   readonly defaults: {
     /** Serves what no Ingress does, on the first port of the Service. */
@@ -294,7 +296,14 @@ function readListen(settings: Settings, traits: CommandTraits): Config['listen']
   }
   const hops = settings.one('xff-num-trusted-hops', parseCount);
   const trustedHops = hops ?? (settings.isOn('use-forwarded-headers') ? 1 : 0);
-  return { address, httpPort, httpsPort, proxyProtocol: settings.isOn('use-proxy-protocol'), trustedHops };
+  const proxyProtocol = settings.isOn('use-proxy-protocol');
+  const accessLog = settings.one('access-log', parseLogFile);
+  return { address, httpPort, httpsPort, proxyProtocol, trustedHops, ...(accessLog !== undefined && { accessLog }) };
+}
+
+function parseLogFile(setting: Setting): string {
+  if (/^\/[^\0]+$/.test(setting.value)) return setting.value;
+  return refuse(setting, 'is no file that every Envoy has', 'give a path such as /dev/stdout');
 }
 
 function readDefaults(settings: Settings): Config['defaults'] {

@@ -88,6 +88,10 @@ const listen = (address: string) => [
 ];
 
 const clients = [
+  flag(
+    '--access-log <file>',
+    'file to which each Envoy writes a line of JSON for each request, such as /dev/stdout; default: none',
+  ),
   flag('--use-proxy-protocol', 'every connection begins with a PROXY protocol header; others are closed'),
   flag('--use-forwarded-headers', 'believe the X-Forwarded headers and the request id of the proxy in front'),
   flag(

@@ -21,18 +21,22 @@ export interface ConnectionPlan {
   server: 'nobody' | 'envoy' | 'backend';
   /** Of the head of a request; undefined for Envoy's own limit. */
   headKibibytes: number | undefined;
+  /** See `ConnectionFlags`. */
+  accessLog: string | undefined;
 }
 
 export type TlsVersion = 'TLSv1_0' | 'TLSv1_1' | 'TLSv1_2' | 'TLSv1_3';
 
 export interface ConnectionFlags {
+  /** The file to which each Envoy writes a line for each request, such as `/dev/stdout`; none when left out. */
+  readonly accessLog?: string;
   /** Whether connections begin with a PROXY protocol header, of version 1 or 2, that names the client. */
   readonly proxyProtocol?: boolean;
   /** How many proxies in front are believed in what they say of the client in X-Forwarded headers; nobody when left out. */
   readonly trustedHops?: number;
 }
 
-export function connectionPlan({ proxyProtocol = false, trustedHops = 0 }: ConnectionFlags): ConnectionPlan {
+export function connectionPlan({ proxyProtocol = false, trustedHops = 0, accessLog }: ConnectionFlags): ConnectionPlan {
   return {
     proxyProtocol,
     trustedHops,
@@ -45,5 +49,6 @@ export function connectionPlan({ proxyProtocol = false, trustedHops = 0 }: Conne
     ciphers: [],
     server: 'nobody',
     headKibibytes: undefined,
+    accessLog,
   };
 }

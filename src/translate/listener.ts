@@ -7,6 +7,7 @@ import { anyHost } from '../model/host.ts';
 import type { Policies } from '../model/policy.ts';
 import { any } from '../proto/message.ts';
 import type { AnyMessage, MessageTypes } from '../proto/message.ts';
+import { accessLogs } from './access-log.ts';
 import { adsConfigSource } from './config-source.ts';
 import { forgetClaims } from './forwarded-headers.ts';
 import { localReplies } from './local-replies.ts';
@@ -195,6 +196,7 @@ function httpConnectionManager(
     typed_config: any('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
       stat_prefix: table,
       rds: { config_source: adsConfigSource, route_config_name: table },
+      access_log: accessLogs(table, plan.accessLog),
       http_filters: [
         ...httpFilters(table, defaults),
         {

@@ -8,6 +8,7 @@ const listen = { address: '0.0.0.0', httpPort: 8080, httpsPort: 8443, proxyProto
 /** What is believed of whom a connection comes from. */
 const clientFlags: readonly [Flags, Partial<Config>][] = [
   [{ useProxyProtocol: true }, { listen: { ...listen, proxyProtocol: true } }],
+  [{ accessLog: '/dev/stdout' }, { listen: { ...listen, accessLog: '/dev/stdout' } }],
   [{ useForwardedHeaders: true }, { listen: { ...listen, trustedHops: 1 } }],
   [{ useForwardedHeaders: true, xffNumTrustedHops: '3' }, { listen: { ...listen, trustedHops: 3 } }],
   [{ xffNumTrustedHops: '2' }, { listen: { ...listen, trustedHops: 2 } }],

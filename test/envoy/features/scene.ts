@@ -27,6 +27,7 @@ export interface SceneOptions {
   readonly tlsNames?: readonly string[];
   readonly configMap?: Readonly<Record<string, string>>;
   readonly translation?: Partial<TranslationOptions>;
+  readonly envoyFlags?: readonly string[];
   /** Name of a ConfigMap in `default` whose data is read instead, as it comes and changes. */
   readonly configMapNamed?: string;
 }
@@ -97,7 +98,11 @@ export class Scene {
       ...(pair ? [tlsSecret('tls', pair.cert, pair.key)] : []),
     );
     this.#verifier = await startVerifier({ host: '127.0.0.1', port: 0 });
-    this.#envoy = await joinEnvoy({ xdsPort: this.#serving.port, verifierPort: this.#verifier.port });
+    this.#envoy = await joinEnvoy({
+      xdsPort: this.#serving.port,
+      verifierPort: this.#verifier.port,
+      ...(this.#options.envoyFlags && { flags: this.#options.envoyFlags }),
+    });
   }
 
   async stop(): Promise<void> {
