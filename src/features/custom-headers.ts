@@ -56,12 +56,12 @@ export const customHeaders = defineFeature({
     const configMap = objects.configMap(key);
     if (configMap === undefined) return fault(`there is no ConfigMap ${key}`, 'create it, or correct the name');
     const headers = headersIn(configMap);
-    for (const [header, value] of headers) {
-      const why = headerFault(header, value);
-      if (why !== undefined) return fault(why, `correct it in the ConfigMap ${key}`);
-      if (!allowed.includes(header)) {
-        return fault(`${header} may not be set`, 'let an administrator add it to global-allowed-response-headers');
-      }
+    const faults = headers.flatMap(([header, value]) => headerFault(header, value) ?? []);
+    const others = headers.map(([header]) => header).filter((header) => !allowed.includes(header));
+    if (faults.length > 0) fault(faults.join('; '), `correct it in the ConfigMap ${key}`);
+    if (others.length > 0) {
+      const fix = `let an administrator add ${others.length === 1 ? 'it' : 'them'} to global-allowed-response-headers`;
+      fault(`${others.join(', ')} may not be set`, fix);
     }
     return headers.length === 0 ? undefined : { headers };
   },

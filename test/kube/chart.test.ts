@@ -73,9 +73,19 @@ describeWithKubernetesAndHelm('the chart', () => {
         ingressClass: 'nginx',
         watchIngressWithoutClass: true,
         admissionWebhooks: { enabled: false },
+        // What its chart has by default, written out.
+        updateStrategy: {},
         config: { 'use-forwarded-headers': true, 'proxy-body-size': '8m', 'keep-alive': 75 },
         extraArgs: { 'default-ssl-certificate': 'shop/tls', 'log-level': 'debug' },
         extraEnvs: [{ name: 'TZ', value: 'UTC' }],
+        addHeaders: { 'X-Frame-Options': 'DENY' },
+        proxySetHeaders: { 'X-Edge': true },
+        allowSnippetAnnotations: true,
+        electionID: 'ingress-controller-leader',
+        ingressClassByName: true,
+        enableAnnotationValidations: true,
+        minAvailable: 1,
+        customTemplate: { configMapName: '' },
         service: {
           type: 'NodePort',
           externalTrafficPolicy: 'Cluster',
@@ -99,10 +109,25 @@ describeWithKubernetesAndHelm('the chart', () => {
         '--default-ssl-certificate=shop/tls',
         '--log-level=debug',
         '--configmap=edge/sluice-settings',
+        '--ingress-class-by-name',
+        '--election-id=ingress-controller-leader',
       ]),
     );
     expect(findObject(objects, 'ConfigMap', 'sluice-settings')).toMatchObject({
-      data: { 'use-forwarded-headers': 'true', 'proxy-body-size': '8m', 'keep-alive': '75' },
+      data: {
+        'use-forwarded-headers': 'true',
+        'proxy-body-size': '8m',
+        'keep-alive': '75',
+        'add-headers': 'edge/sluice-settings-add-headers',
+        'proxy-set-headers': 'edge/sluice-settings-proxy-set-headers',
+        'allow-snippet-annotations': 'true',
+      },
+    });
+    expect(findObject(objects, 'ConfigMap', 'sluice-settings-add-headers')).toMatchObject({
+      data: { 'X-Frame-Options': 'DENY' },
+    });
+    expect(findObject(objects, 'ConfigMap', 'sluice-settings-proxy-set-headers')).toMatchObject({
+      data: { 'X-Edge': 'true' },
     });
     expect(findObject(objects, 'Service', 'sluice-envoy').spec).toMatchObject({
       type: 'NodePort',
@@ -135,8 +160,9 @@ describeWithKubernetesAndHelm('the chart', () => {
     [{ controller: { kind: 'Both' } }, "at '/controller/kind': value must be one of 'Deployment', 'DaemonSet'"],
     [{ controller: { service: { type: 'External' } } }, "at '/controller/service/type'"],
     [{ controller: { admissionWebhooks: { enabled: true } } }, 'controller.admissionWebhooks: Sluice has no admission'],
-    [{ controller: { allowSnippetAnnotations: true } }, 'snippets cannot be served'],
-    [{ defaultBackend: { enabled: true } }, "additional properties 'defaultBackend' not allowed"],
+    [{ controller: { extraContainers: [{ name: 'x' }] } }, 'post-renderer'],
+    [{ defaultBackend: { enabled: true } }, 'defaultBackend: deploy it yourself'],
+    [{ tcp: { '22': 'git/git:22' } }, 'tcp: Sluice serves HTTP only'],
   ])('refuses %j and says why', async (values, reason) => {
     await expect(render(values)).rejects.toThrow(reason);
   });

@@ -57,14 +57,19 @@ describeWithEnvoy('headers of ConfigMaps', () => {
         split: { hosts: host('split'), annotations: custom('split') },
         odd: { hosts: host('odd'), annotations: custom('a/b/c') },
       },
-      configMap('forbidden', { 'X-Three': 'x' }),
+      configMap('forbidden', { 'X-Three': 'x', 'X-Four': 'x', 'bad name': 'x', Host: 'x' }),
       configMap('split', { 'X-One': 'x\r\nX-Two: y' }),
       configMap('good', { 'X-One': 'x' }, 'other'),
     );
     for (const name of ['missing', 'foreign', 'forbidden', 'split', 'odd']) {
       expect([name, await stage.outcome(`${name}.test`)]).toEqual([name, '503']);
     }
-    expect(stage.problems().filter((each) => each.endsWith('custom-headers InvalidProtection')).length).toBe(5);
+    expect(stage.problems().filter((each) => each.endsWith('custom-headers InvalidProtection')).length).toBe(6);
+    const ofForbidden = stage.serving.translation.problems().filter(({ object }) => object.name === 'forbidden');
+    expect(ofForbidden.map(({ message }) => message.split(';').slice(0, -1).join(';'))).toEqual([
+      'Host is a header that Envoy itself sets; "bad name" is no name of a header',
+      'Host, X-Four, X-Three, bad name may not be set',
+    ]);
   });
 
   it('are on all requests and answers where the settings say so, and others are hidden', async () => {
