@@ -130,6 +130,8 @@ export interface ServicePort {
   readonly appProtocol: string;
   /** Only of a Service of type ExternalName, and only when it is a number: elsewhere EndpointSlices have the numbers. */
   readonly targetPort?: number;
+  /** Of the others, where it is neither the port nor its name: Ingresses written for ingress-nginx may mean this. */
+  readonly target?: string;
 }
 
 /** `discovery.k8s.io/v1` EndpointSlice. */

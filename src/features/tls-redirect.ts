@@ -40,7 +40,7 @@ export const tlsRedirect = defineFeature({
         nginx:
           'Answers plain HTTP with a redirect to HTTPS if a `tls` entry of any Ingress names the host or the wildcard above it, even if its Secret is missing; one slash at the end of the URL is dropped',
         difference:
-          'For wildcard hosts and Ingresses without a host, a port in the Host header other than 80 is kept, since Envoy cannot take it away',
+          'A slash at the end of a query stays. For wildcard hosts and Ingresses without a host, a port in the Host header other than 80 is kept, since Envoy cannot take it away',
       },
     },
     always: {
@@ -115,7 +115,8 @@ function redirect({ code: status, keepsSlash, namesPort }: Policy, plan: RoutePl
       plan.answer({ direct_response: { status: Number(status) }, response_headers_to_add: [location] }, root);
     }
     const cut = { pattern: { regex: '/$' }, substitution: '' };
-    const endsInSlash = { headers: [{ name: ':path', string_match: { suffix: '/' } }] };
+    // Of the path: Envoy cannot shorten a query.
+    const endsInSlash = { headers: [{ name: ':path', string_match: { safe_regex: { regex: '[^?]*/' } } }] };
     plan.answer({ redirect: { ...to, regex_rewrite: cut } }, endsInSlash);
   }
   plan.answer({ redirect: to });

@@ -130,12 +130,17 @@ function findPort(service: Service, { port }: Backend): ServicePort | undefined 
   const ports = service.spec.ports.filter((each) => each.protocol === 'TCP');
   switch (port.kind) {
     case 'number':
-      return ports.find((each) => each.port === port.number);
+      return ports.find((each) => each.port === port.number) ?? targeted(ports, String(port.number));
     case 'name':
-      return ports.find((each) => each.name === port.name);
+      return ports.find((each) => each.name === port.name) ?? targeted(ports, port.name);
     case 'first':
       return ports[0];
   }
+}
+
+/** ingress-nginx takes the port of the Pods for that of the Service as well. */
+function targeted(ports: readonly ServicePort[], text: string): ServicePort | undefined {
+  return ports.find(({ target }) => target === text);
 }
 
 /** An ExternalName Service needs no ports: then the number in the Ingress is that of the host. */

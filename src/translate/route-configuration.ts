@@ -21,7 +21,8 @@ export function translateRouteConfiguration(
     name,
     ignore_port_in_host_matching: true,
     request_headers_to_add: forwardedHeaders(name, trustedHops > 0),
-    request_headers_to_remove: ['x-envoy-external-address', chainHeader, subjectHeader],
+    // `Proxy` would be HTTP_PROXY to a CGI program.
+    request_headers_to_remove: ['x-envoy-external-address', 'proxy', chainHeader, subjectHeader],
     ...(server === 'nobody' && { response_headers_to_remove: ['server'] }),
     // What a host or route sets is meant to replace what is set for all.
     most_specific_header_mutations_wins: true,

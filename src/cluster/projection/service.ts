@@ -23,7 +23,7 @@ export function readServiceSpec(root: FieldReader, { annotations }: Metadata): S
     externalName: type === 'ExternalName' ? spec.requiredText('externalName') : '',
     ports: ports.map((port) => ({
       ...readServicePort(port, ports.length > 1),
-      ...(type === 'ExternalName' && readTargetPort(port)),
+      ...(type === 'ExternalName' ? readTargetPort(port) : readTarget(port)),
     })),
     ...(spec.text('sessionAffinity') === 'ClientIP' && { sessionAffinity: 'ClientIP' }),
     ...(spec.text('internalTrafficPolicy') === 'Local' && { internalTrafficPolicy: 'Local' }),
@@ -43,6 +43,14 @@ function readTargetPort(port: FieldReader): { readonly targetPort: number } | un
   if (!port.isNumber('targetPort')) return undefined;
   const targetPort = port.port('targetPort');
   return targetPort === 0 ? undefined : { targetPort };
+}
+
+/** Where it is neither the number nor the name of the port itself. */
+function readTarget(port: FieldReader): { readonly target: string } | undefined {
+  const target = port.isNumber('targetPort') ? String(port.port('targetPort')) : port.text('targetPort');
+  return target === '' || target === '0' || target === String(port.port('port')) || target === port.text('name')
+    ? undefined
+    : { target };
 }
 
 export function readEndpointSlice(root: FieldReader): Omit<EndpointSlice, 'kind' | 'metadata'> {
