@@ -132,6 +132,7 @@ class Draft {
         return this.#location(args, block ?? [], when, path);
     }
     if (Object.hasOwn(meaningless, name)) return undefined;
+    if (isConditional && name === 'allow' && args[0] === 'all') return undefined;
     if (isConditional && !(path !== undefined && name === 'deny')) return 'is not supported in a block';
     switch (name) {
       case 'deny':

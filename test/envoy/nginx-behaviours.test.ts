@@ -3,7 +3,6 @@
  * Envoy. Everything is applied at once, since every case has hosts of its own.
  */
 import { expect, it } from '@jest/globals';
-import { makeSelfSigned } from '../../src/certificates/x509.ts';
 import type { Service } from '../../src/cluster/kubernetes-object.ts';
 import { configMap, endpointSlice, secret, service } from '../support/objects.ts';
 import { describeWithEnvoy } from '../support/tools.ts';
@@ -502,6 +501,7 @@ describeWithEnvoy('as with ingress-nginx', () => {
       broken: { handler: (request) => request.socket.destroy() },
     },
     tlsNames: ['acme.test', 't1.test', 't4.test', 't6.test', 't7.test', 't10.test', 'u5s.test'],
+    hasDefaultCertificate: true,
     configMapNamed: 'settings',
   });
   let isApplied = false;
@@ -509,14 +509,6 @@ describeWithEnvoy('as with ingress-nginx', () => {
   async function apply(): Promise<void> {
     if (isApplied) return;
     isApplied = true;
-    const now = Date.now();
-    const pair = await makeSelfSigned({
-      subject: 'default',
-      names: ['d.invalid'],
-      notBefore: now - 1e6,
-      notAfter: now + 1e8,
-    });
-    s.serving.translation.showByDefault({ chain: pair.cert, privateKey: pair.key });
     const all = cases.flatMap(({ ingresses }, index) =>
       ingresses.map((each, place): readonly [string, SceneIngress] => [`case-${index}-${place}`, each]),
     );

@@ -25,6 +25,8 @@ export interface SceneOptions {
   readonly backends?: Readonly<Record<string, Omit<BackendOptions, 'name'>>>;
   /** Names for which the Secret `tls` has a certificate. */
   readonly tlsNames?: readonly string[];
+  /** Whether names without a certificate are shown the one that Sluice makes. */
+  readonly hasDefaultCertificate?: true;
   readonly configMap?: Readonly<Record<string, string>>;
   readonly translation?: Partial<TranslationOptions>;
   readonly envoyFlags?: readonly string[];
@@ -88,6 +90,10 @@ export class Scene {
       features: { configMap },
       ...(named !== undefined && { configMap: { namespace: 'default', name: named } }),
     });
+    if (this.#options.hasDefaultCertificate === true) {
+      const made = certificate({ names: ['default.invalid'] });
+      this.#serving.translation.showByDefault({ chain: made.cert, privateKey: made.key });
+    }
     const pair = tlsNames && certificate({ names: tlsNames });
     this.#serving.apply(
       ingressClass(),
