@@ -4,7 +4,7 @@
  * flag of `sluice up` can follow.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startDemoBackends } from './demo-backends.js';
@@ -160,6 +160,44 @@ function reachableHost({ host }) {
 // A reader that has seen enough (`npm start -- --help | head`) is no failure.
 process.stdout.on('error', (error) => process.exit('code' in error && error.code === 'EPIPE' ? 0 : 1));
 
+/**
+ * `npm start` is npm, a shell, and this. Who ends npm alone by its pid wants everything to end, but nobody tells us: so we look whether
+ * those that started us are still there.
+ */
+function endWithParents() {
+  const parents = [process.ppid, parentOf(process.ppid)].filter((pid) => pid > 1);
+  if (process.env['npm_lifecycle_event'] !== 'start') return;
+  const timer = setInterval(() => {
+    if (process.ppid === parents[0] && parents.every(isRunning)) return;
+    clearInterval(timer);
+    process.kill(process.pid, 'SIGTERM');
+  }, 500);
+  timer.unref();
+}
+
+/**
+ * @param {number} pid
+ * @returns {number} 0 where there is no /proc, or no shell between npm and us
+ */
+function parentOf(pid) {
+  try {
+    const [, name = '', parent = ''] = /^\d+ \((.*)\) \S+ (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
+    return /^(sh|bash|dash|ash|busybox)$/.test(name) ? Number(parent) : 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** @param {number} pid */
+function isRunning(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+endWithParents();
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

@@ -42,12 +42,24 @@ function describePages(view: AdminView, registry: Registry): ReadonlyMap<string,
     ['/readyz', () => describeReadiness(view)],
     ['/metrics', async () => ({ status: 200, contentType: registry.contentType, body: await registry.metrics() })],
     ['/debug/problems', () => json(200, view.problems())],
-    ['/debug/objects', () => json(200, view.objectCounts())],
+    ['/debug/objects', (query) => describeObjects(view, query)],
     ['/debug/resources', (query) => describeResources(view, query)],
     ['/debug/source', () => json(200, view.sources())],
     ['/debug/sessions', () => json(200, view.sessions())],
     ['/debug/status', () => describeStatus(view)],
   ]);
+}
+
+/** How many there are of each kind, or of the one that is asked for. */
+function describeObjects(view: AdminView, query: URLSearchParams): Answer {
+  const counts = Object.entries(view.objectCounts());
+  const kind = query.get('kind');
+  const found = counts.filter(([name]) => kind === null || name.toLowerCase() === kind.toLowerCase());
+  if (found.length > 0) return json(200, Object.fromEntries(found));
+  return text(
+    404,
+    `no objects of the kind ${kind ?? ''} are read; there are ${counts.map(([name]) => name).join(', ')}`,
+  );
 }
 
 function describeStatus({ status }: AdminView): Answer {

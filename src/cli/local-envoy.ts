@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 
 /** One Envoy process on this machine that lives no longer than we do. */
 
@@ -14,6 +15,9 @@ export interface LocalEnvoy {
 
 const graceMs = 5000;
 
+/** About extensions that Sluice uses, all of which its tests show at work: nothing that the user has chosen or could change. */
+const ofUs = /work-in-progress/;
+
 /** Rejects when the executable cannot be started. Envoy's warnings go to our stderr. */
 export async function startLocalEnvoy(executable: string, bootstrap: string): Promise<LocalEnvoy> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-'));
@@ -22,7 +26,10 @@ export async function startLocalEnvoy(executable: string, bootstrap: string): Pr
   const args = ['--config-path', file, '--log-level', 'warning', '--disable-hot-restart', '--concurrency', '2'];
   // In a process group of its own: a Ctrl-C in the terminal is for us, and we end Envoy in our own order.
   const child = spawn(executable, args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
-  child.stderr.pipe(process.stderr, { end: false });
+  const lines = createInterface({ input: child.stderr });
+  lines.on('line', (line) => {
+    if (!ofUs.test(line)) process.stderr.write(`${line}\n`);
+  });
   const cleanUp = () => {
     child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
@@ -44,7 +51,7 @@ export async function startLocalEnvoy(executable: string, bootstrap: string): Pr
     exited,
     stop: async () => {
       // What it says about being ended would only alarm.
-      child.stderr.unpipe().resume();
+      lines.removeAllListeners('line').resume();
       child.kill('SIGTERM');
       const insist = setTimeout(() => child.kill('SIGKILL'), graceMs);
       await exited;

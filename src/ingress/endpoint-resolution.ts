@@ -45,7 +45,12 @@ export function resolveEndpoints(
   const endpoints =
     resolved.salt === undefined ? merged : merged.map((each) => withName(each, resolved, resolved.salt));
   if (refused.length > 0) return { name, isExternal, endpoints, problems: refusal(resolved, refused) };
-  return { name, isExternal, endpoints, problems: endpoints.length > 0 ? [] : absence(resolved) };
+  return {
+    name,
+    isExternal,
+    endpoints,
+    problems: endpoints.length > 0 ? [] : absence(resolved, slices.length === 0 && policy.allowLocalEndpoints),
+  };
 }
 
 function withName(each: Endpoint, { backend: { namespace, service } }: ResolvedBackend, salt = ''): Endpoint {
@@ -54,9 +59,14 @@ function withName(each: Endpoint, { backend: { namespace, service } }: ResolvedB
   return { ...each, name: createHash('sha256').update(text).digest('hex').slice(0, 32) };
 }
 
-function absence({ backend, origins }: ResolvedBackend): readonly Problem[] {
-  const message = `Service ${backend.namespace}/${backend.service} has no ready endpoint, so its paths answer 503`;
-  const fix = 'check that its pods run and are ready';
+/** @param isUnwritten whether no EndpointSlice is of the Service, and no cluster writes one */
+function absence({ backend, origins }: ResolvedBackend, isUnwritten: boolean): readonly Problem[] {
+  const { namespace, service } = backend;
+  const lacks = isUnwritten ? 'no EndpointSlice' : 'no ready endpoint';
+  const message = `Service ${namespace}/${service} has ${lacks}, so its paths answer 503`;
+  const fix = isUnwritten
+    ? `in a cluster Kubernetes writes it; in a folder of manifests, add one with the addresses, labelled kubernetes.io/service-name: ${service}`
+    : 'check that its pods run and are ready';
   return origins.map((origin) => ({ ...origin, severity: 'warning', reason: 'NoEndpoints', message, fix }));
 }
 

@@ -96,6 +96,7 @@ describe('the admin server', () => {
     ['/debug/source', view.sources()],
     ['/debug/problems', view.problems()],
     ['/debug/objects', view.objectCounts()],
+    ['/debug/objects?kind=ingress', { Ingress: view.objectCounts().Ingress }],
     ['/debug/sessions', view.sessions()],
     ['/debug/resources', view.resources()],
     ['/debug/resources?type=Cluster', view.resources().slice(0, 2)],
@@ -103,6 +104,11 @@ describe('the admin server', () => {
   ])('shows %s as JSON', async (path, expected) => {
     const { status, headers, body } = await get(path);
     expect([status, headers['content-type'], JSON.parse(body)]).toEqual([200, 'application/json', expected]);
+  });
+
+  it('says which kinds there are to who asks for another', async () => {
+    const { status, body } = await get('/debug/objects?kind=Pod');
+    expect([status, body]).toEqual([404, expect.stringContaining('there are IngressClass, Ingress, ')]);
   });
 
   it('shows one resource with its content but without its private key', async () => {
