@@ -33,13 +33,14 @@ export async function migrate(config: Config, flags: readonly FlagFinding[], log
   const translation = new Translation(config);
   const ingresses = new Map<string, Ingress>();
   let configMap: ConfigMap | undefined;
-  let hasSecrets = false;
+  let [hasSecrets, hasConfigMaps] = [false, false];
   for (const { kind, namespace, name, object } of changes) {
     translation.update([{ kind, namespace, name, object }], Date.now());
     if (object?.kind === 'Ingress') ingresses.set(`${namespace}/${name}`, object);
     hasSecrets ||= object?.kind === 'Secret';
     const isNamed = namespace === config.configMap?.namespace && name === config.configMap.name;
     if (object?.kind === 'ConfigMap' && isNamed) configMap = object;
+    hasConfigMaps ||= object?.kind === 'ConfigMap' && !isNamed;
   }
   translation.commit();
   return migrationReport({
@@ -49,6 +50,7 @@ export async function migrate(config: Config, flags: readonly FlagFinding[], log
     configMapName: config.configMap && { kind: 'ConfigMap', ...config.configMap },
     prefix: config.features.prefix,
     hasSecrets,
+    hasConfigMaps,
     unread: problems.filter(({ severity }) => severity !== 'info'),
     flags,
   });

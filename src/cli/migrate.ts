@@ -15,6 +15,7 @@ const decisive = new Set([
   'controllerName',
   'defaultBackendService',
   'defaultSslCertificate',
+  'enableSslPassthrough',
   'ingressClass',
   'ingressClassByName',
   'watchIngressWithoutClass',
@@ -47,7 +48,13 @@ export async function migrate(given: Flags, environment: Environment): Promise<n
     markdown: () => renderMarkdown(report),
   }[output]();
   process.stdout.write(rendered);
-  const { verdict } = report.summary;
+  const { verdict, isEmpty, others } = report.summary;
+  if (isEmpty && verdict !== 'refused') {
+    const found = others === 0 ? 'no Ingress at all' : `Ingresses of other classes only, ${others} of them`;
+    const fix = others === 0 ? 'give the folder or the cluster that has them' : 'name their class with --ingress-class';
+    process.stderr.write(`sluice: there is ${found}: ${fix}\n`);
+    return 2;
+  }
   return verdict === 'refused' || (verdict === 'different' && settings.isOn('strict')) ? 1 : 0;
 }
 

@@ -70,16 +70,15 @@ function repeatable(flags: string, description: string): Option {
 
 const directory = repeatable('--dir <path>', 'file or folder with manifests');
 
-const classes = [
-  repeatable('--ingress-class <name>', 'IngressClass whose Ingresses are served; default: sluice'),
-  repeatable(
-    '--controller-name <name>',
-    'spec.controller of our IngressClasses; default: sluice.dev/ingress-controller',
-  ),
+const classesOf = (name: string, controller: string) => [
+  repeatable('--ingress-class <name>', `IngressClass whose Ingresses are served; default: ${name}`),
+  repeatable('--controller-name <name>', `spec.controller of our IngressClasses; default: ${controller}`),
   flag('--watch-ingress-without-class [boolean]', 'serve Ingresses that name no class, too'),
   flag('--ingress-class-by-name [boolean]', 'an IngressClass is ours by its name as well, whatever its controller'),
   flag('--ingress-class-by-name-only', 'go by the name of the class, without reading IngressClasses'),
 ];
+
+const classes = classesOf('sluice', 'sluice.dev/ingress-controller');
 
 const listen = (address: string) => [
   flag('--listen-address <ip>', `address that Envoy binds; default: ${address}`),
@@ -281,7 +280,7 @@ The exit code is 1 when there is a problem of severity error.`,
       flag('--controller <file>', 'manifest of the Deployment or DaemonSet of ingress-nginx, for its flags'),
       flag('-o, --output <format>', 'text, json or markdown; default: text'),
       flag('--strict', 'exit with 1 for differences, too'),
-      ...classes,
+      ...classesOf('nginx, or as the controller has it', 'k8s.io/ingress-nginx, or as the controller has it'),
       ...features,
       ...backends,
       ...fallbacks,
@@ -289,7 +288,7 @@ The exit code is 1 when there is a problem of severity error.`,
     ],
     afterHelp: `${fromEnvironment}
 Classes, prefix, ConfigMap and fallbacks are as the controller's flags say, else as ingress-nginx has them by default.
-The exit code is 1 when something is refused.`,
+The exit code is 1 when something is refused, and 2 when there is no Ingress of these classes.`,
     perform: async (flags, environment) => (await import('./migrate.ts')).migrate(flags, environment),
   },
   {

@@ -87,6 +87,7 @@ export const affinity = defineFeature({
         value: 'path',
         default: 'the path of the Ingress',
         nginx: 'For which paths browsers send the cookie',
+        differsFor: /(?!)/,
         difference:
           'Where paths are regular expressions, the default is what they begin with, and not the expression, which no browser could match',
       },

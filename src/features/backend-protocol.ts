@@ -42,6 +42,7 @@ export const backendProtocol = defineFeature({
         value: 'HTTP, HTTPS, GRPC or GRPCS, in any case',
         default: 'HTTP',
         nginx: 'The protocol towards the backends. HTTPS and GRPCS do not prove who the backend is',
+        differsFor: /(?!)/,
         difference: 'Without it, the `appProtocol` of the Service port decides. AUTO_HTTP and FCGI are not supported',
       },
     },

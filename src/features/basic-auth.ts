@@ -29,6 +29,7 @@ export const basicAuthSettings = {
     documentation: {
       value: '`basic`',
       nginx: 'Asks for a user name and a password (401), and takes the Authorization header away',
+      differsFor: /(?!)/,
       difference:
         '`digest` is refused. A verifier beside each Envoy compares passwords, `sluice verify`: without it, 503',
     },

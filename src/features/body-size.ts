@@ -26,6 +26,7 @@ export const bodySize = defineFeature({
         default: '`1m`',
         nginx:
           'Answers 413 to larger bodies: before redirects and checks where Content-Length says so, else as soon as it is exceeded',
+        differsFor: /^(?!1048576$)\d{7,}$|^\d{5,}k$|^(?!0*1m$)\d+m$|g$/i,
         difference:
           'Bodies without Content-Length are counted up to limits of `1m`, because Envoy counts only what it holds in memory; with larger limits, with `proxy-request-buffering: "off"`, and for gRPC and WebSockets they pass',
       },

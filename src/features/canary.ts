@@ -81,6 +81,7 @@ export const canary = defineFeature({
         default: 'unset',
         nginx:
           'In place of `always`, without `canary-by-header-value`: requests whose header has a part that matches go to the canary. With an expression that cannot be used, requests with the header do not',
+        differsFor: /(?!)/,
         difference: 'The dialect is RE2, which cannot look around or refer back',
       },
     },
@@ -115,6 +116,7 @@ export const canary = defineFeature({
         value: '`sticky` or `legacy`',
         nginx:
           'With `affinity`, who has a session with the canary or the main backend stays with it, whatever the header, the cookie and the weight say; `legacy` asks these for every request',
+        differsFor: /(?!)/,
         difference: 'It can be on either Ingress',
       },
     },

@@ -39,6 +39,7 @@ export const configurationSnippet = defineFeature({
       documentation: {
         value: 'configuration of nginx',
         nginx: 'Lines for the locations of the Ingress, if the ConfigMap allows snippets',
+        differsFor: /add_header/,
         difference: snippetDifference,
       },
     },

@@ -38,6 +38,7 @@ export const cors = defineFeature({
         value: flag,
         nginx:
           'Answers OPTIONS with 204 before all checks and redirects, and sets the headers of CORS on every answer, in place of those of the backend. With a list of origins, only for requests from these',
+        differsFor: /(?!)/,
         difference: 'With a list of origins, redirects have no headers of CORS',
       },
     },
@@ -49,7 +50,9 @@ export const cors = defineFeature({
       documentation: {
         value: 'origins with commas between, 200 at most; `*` for all or as one label',
         nginx: 'Which origins may use the Ingress',
-        difference: 'A list with a bad origin allows none, rather than all',
+        differsFor: /^(?!\*$)/,
+        difference:
+          'With a list, redirects have no headers of CORS. A list with a bad origin allows none, rather than all',
       },
     },
     methods: {

@@ -172,6 +172,7 @@ export const externalAuthSettings = {
     documentation: {
       value: 'lines of `proxy_set_header NAME VALUE;`',
       nginx: 'Configuration of nginx for the request to the service',
+      differsFor: /(?!)/,
       difference: 'With any other statement, the paths answer 503',
     },
   },
@@ -182,6 +183,7 @@ export const externalAuthSettings = {
     documentation: {
       value: 'number',
       nginx: 'How many connections to the service are kept',
+      differsFor: /(?!)/,
       difference: 'Has no effect: Envoys keep connections to the service, and the request has the same id',
     },
   },
@@ -192,6 +194,7 @@ export const externalAuthSettings = {
     documentation: {
       value: '`true` or `false`',
       nginx: 'Whether the request to the service has the same id',
+      differsFor: /(?!)/,
       difference: 'Has no effect: Envoys keep connections to the service, and the request has the same id',
     },
   },
@@ -202,6 +205,7 @@ export const externalAuthSettings = {
     documentation: {
       value: 'number',
       nginx: 'How many requests a kept connection serves',
+      differsFor: /(?!)/,
       difference: 'Has no effect: Envoys keep connections to the service, and the request has the same id',
     },
   },
@@ -212,6 +216,7 @@ export const externalAuthSettings = {
     documentation: {
       value: 'seconds',
       nginx: 'How long an idle connection is kept',
+      differsFor: /(?!)/,
       difference: 'Has no effect: Envoys keep connections to the service, and the request has the same id',
     },
   },

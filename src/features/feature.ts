@@ -42,6 +42,11 @@ export interface SettingDocumentation {
   readonly default?: string;
   /** What ingress-nginx does. */
   readonly nginx: string;
+  /**
+   * The values that `difference` is about; all when left out. Not those for which it is a problem of its Ingress, and none where it holds
+   * without the annotation as well.
+   */
+  readonly differsFor?: RegExp;
   /** Where Sluice differs, and why; left out where it does not. */
   readonly difference?: string;
 }

@@ -21,6 +21,7 @@ export const forwardedPrefix = defineFeature({
       documentation: {
         value: 'path',
         nginx: 'Sets X-Forwarded-Prefix of requests whose path is rewritten by `rewrite-target`, and of no others',
+        differsFor: /(?!)/,
         difference: 'Numbers of groups, such as `$1`, are reported and left out',
       },
     },

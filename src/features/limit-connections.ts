@@ -30,6 +30,7 @@ export const limitConnections = defineFeature({
         value: 'whole number; `0` for no limit',
         nginx:
           'Requests of one client address that are open at the same time, over all paths and hosts of the Ingress together; what is more is answered 503. Each request of an HTTP/2 connection counts',
+        differsFor: /[1-9]/,
         difference:
           'Each worker thread of an Envoy counts what it serves, so several connections can have more together',
       },

@@ -27,6 +27,7 @@ export const limitRate = defineFeature({
       documentation: {
         value: 'KiB',
         nginx: 'The first part of each answer, which is sent at full speed',
+        differsFor: /[1-9]/,
         difference: 'The limit is for the whole answer: Envoy cannot begin it later',
       },
     },

@@ -21,6 +21,7 @@ export const loadBalance = defineFeature({
       documentation: {
         value: '`round_robin` or `ewma`',
         nginx: 'In turns, or to endpoints that answer fast. `affinity` and `upstream-hash-by` are of more weight',
+        differsFor: /ewma/i,
         difference:
           '`ewma` is the one of two endpoints by chance that has fewer requests. `least_conn` and `ip_hash`, which ingress-nginx had before 0.20, work again. It is for the Ingress that says it, and not for all that use its Services',
       },

@@ -87,6 +87,7 @@ export const mirror = defineFeature({
       documentation: {
         value: '`on` or `off`',
         nginx: 'Whether the copy has the body of the request',
+        differsFor: /off/i,
         difference: 'It always has',
       },
     },

@@ -53,6 +53,7 @@ export const nextUpstream = defineFeature({
       documentation: {
         value: 'whole number',
         nginx: 'How many endpoints are tried, with the first; 0 for no limit',
+        differsFor: /^0$|^1[1-9]$|^[2-9]\d$|^\d{3}/,
         difference: `At most ${mostTries}`,
       },
     },
@@ -64,6 +65,7 @@ export const nextUpstream = defineFeature({
       documentation: {
         value: 'whole seconds',
         nginx: 'For how long other endpoints are tried; 0 for no limit',
+        differsFor: /[1-9]/,
         difference:
           'Envoy has no such limit: `proxy-next-upstream-tries` and the timeouts of single tries are what ends it',
       },

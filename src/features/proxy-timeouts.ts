@@ -33,6 +33,7 @@ export const proxyTimeouts = defineFeature({
         value: 'whole seconds',
         nginx:
           'How long a backend may send nothing, before and in its answer: not how long the answer may take. 504 before its begin',
+        differsFor: /(?!)/,
         difference: 'Frames of a WebSocket count in either direction',
       },
     },
@@ -44,6 +45,7 @@ export const proxyTimeouts = defineFeature({
       documentation: {
         value: 'whole seconds',
         nginx: 'How long a backend may take nothing of the request',
+        differsFor: /^(?!60$)/,
         difference:
           'Envoy has one timer for the silence of both sides, the longer of this and `proxy-read-timeout`; it also ends requests whose client is silent',
       },

@@ -29,6 +29,7 @@ export const rateLimitExemption = defineFeature({
         value: 'address ranges with commas between',
         default: 'nobody',
         nginx: 'Clients of these addresses have no limit of requests or connections',
+        differsFor: /(?!)/,
         difference: 'With a value that cannot be read, the limits are for everybody',
       },
     },

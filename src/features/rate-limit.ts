@@ -46,6 +46,7 @@ export const rateLimit = defineFeature({
         value: 'requests per second; `0` for no limit',
         nginx:
           'For each client address, over all paths and hosts of the Ingress together. That many times the multiplier, and one, may come at once; what is more is answered 503. Redirects and CORS preflights are answered before, and do not count',
+        differsFor: /[1-9]/,
         difference:
           'Plain HTTP and TLS count apart, and so do hosts with different certificates. With a multiplier other than 5 the rate over a long time can be up to a quarter above or below, and bursts end at about 24 times the limit. The last 10,000 addresses for each combination of multiplier and size are remembered',
       },

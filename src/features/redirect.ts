@@ -46,6 +46,7 @@ export const redirect = defineFeature({
         value: 'URL or path',
         nginx:
           'Answers 301 with this Location, before the redirect to HTTPS and before all checks; a path is of the same host',
+        differsFor: /\$/,
         difference: variables,
       },
     },
@@ -62,6 +63,7 @@ export const redirect = defineFeature({
       documentation: {
         value: 'URL',
         nginx: 'Answers 302 with this Location; goes before `permanent-redirect`',
+        differsFor: /\$/,
         difference: variables,
       },
     },

@@ -23,6 +23,7 @@ export const requestBuffering = defineFeature({
       documentation: {
         value: '`on` or `off`',
         nginx: 'Reads the whole request before a backend is asked',
+        differsFor: /(?!)/,
         difference:
           'Bodies whose length is known are streamed, with little memory whatever their size; held back are those without Content-Length, up to `proxy-body-size` of `1m`',
       },

@@ -62,6 +62,7 @@ export const responseRewriting = defineFeature({
       documentation: {
         value: '`off`, `default`, or the begin of a URL',
         nginx: 'How Location and Refresh of a backend have to begin to be changed',
+        differsFor: /(?!)/,
         difference:
           'Of variables there are $scheme, $host and $http_host; regular expressions are reported and left out. `default` changes nothing, as the name of an upstream in nginx.conf is never in an answer',
       },

@@ -35,6 +35,7 @@ export const rewrite = defineFeature({
         value: 'path with `$1` to `$9`',
         default: 'unset',
         nginx: `Takes the place of the whole path; the query stays. With a URL, requests are redirected there with 302. ${hostWide}`,
+        differsFor: /(?!)/,
         difference: `${re2}. Targets that hold a query or variables are reported and left out`,
       },
     },
@@ -42,7 +43,7 @@ export const rewrite = defineFeature({
       annotation: 'use-regex',
       parse: boolean,
       default: false,
-      documentation: { value: '`true` or `false`', nginx: hostWide, difference: re2 },
+      documentation: { value: '`true` or `false`', nginx: hostWide, differsFor: /(?!)/, difference: re2 },
     },
   },
 

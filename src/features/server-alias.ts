@@ -31,6 +31,7 @@ export const serverAlias = defineFeature({
         value: 'host names, and expressions behind `~`, with commas between; 200 at most',
         default: 'none',
         nginx: 'Serves all that its hosts serve under these names, too, unless an Ingress has a rule for the name',
+        differsFor: /~/,
         difference:
           'The dialect of expressions is RE2. Over TLS they are served with the certificate for all other names',
       },

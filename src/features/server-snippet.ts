@@ -39,6 +39,7 @@ export const serverSnippet = defineFeature({
         value: 'configuration of nginx',
         nginx:
           'Lines for the servers of the hosts, if the ConfigMap allows snippets; of several Ingresses of a host, those of the oldest',
+        differsFor: /add_header/,
         difference: `${snippetDifference}. Locations that only answer are translated, too`,
       },
     },

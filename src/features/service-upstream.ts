@@ -15,6 +15,7 @@ export const serviceUpstream = defineFeature({
         value: '`true` or `false`',
         nginx:
           'Sends requests to the cluster IP of the Service, as its only endpoint. A Service without one is served by its endpoints',
+        differsFor: /^(1|t|true)$/i,
         difference: 'It is for the Ingress that says it, and not for all that use its Services',
       },
     },

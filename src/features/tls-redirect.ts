@@ -39,6 +39,7 @@ export const tlsRedirect = defineFeature({
         value: '`true` or `false`',
         nginx:
           'Answers plain HTTP with a redirect to HTTPS if a `tls` entry of any Ingress names the host or the wildcard above it, even if its Secret is missing; one slash at the end of the URL is dropped',
+        differsFor: /(?!)/,
         difference:
           'A slash at the end of a query stays. For wildcard hosts and Ingresses without a host, a port in the Host header other than 80 is kept, since Envoy cannot take it away',
       },

@@ -42,6 +42,7 @@ export const upstreamConnections = defineFeature({
         value: 'whole number',
         default: 'any number',
         nginx: 'Requests of one connection to an endpoint, after which it is closed',
+        differsFor: /^1\.0$/,
         difference: 'The default of ingress-nginx is 10000',
       },
     },

@@ -65,6 +65,7 @@ export const upstreamHash = defineFeature({
       documentation: {
         value: 'whole number',
         nginx: 'How many endpoints, with `upstream-hash-by-subset`',
+        differsFor: /^1[7-9]$|^[2-9]\d$|^\d{3}/,
         difference: `At most ${mostEndpoints}`,
       },
     },

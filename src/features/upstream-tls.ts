@@ -52,6 +52,7 @@ const settings = {
     documentation: {
       value: '`on` or `off`',
       nginx: 'Whether a backend must show a certificate of these authorities, for `proxy-ssl-name`; 502 if it does not',
+      differsFor: /on/i,
       difference:
         'Without `proxy-ssl-name`, any name is good; nginx compares with one that no certificate has. The common name of a certificate does not count',
     },
@@ -93,6 +94,7 @@ const settings = {
       value: '`TLSv1`, `TLSv1.1`, `TLSv1.2`, `TLSv1.3`, with spaces between',
       default: '`TLSv1.2 TLSv1.3`',
       nginx: 'Versions of TLS towards backends',
+      differsFor: /(?!)/,
       difference: 'From the lowest to the highest, without gaps; SSL is left out. The default of nginx has no TLS 1.3',
     },
   },

@@ -29,6 +29,7 @@ export const upstreamVhost = defineFeature({
         value: 'host, with variables',
         default: 'as the client has it',
         nginx: 'The Host header that backends see',
+        differsFor: /(?!)/,
         difference:
           'The variables are $service_name, $service_port, $namespace, $ingress_name, $host and $http_host; with others, the annotation is left out',
       },

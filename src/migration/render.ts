@@ -87,7 +87,17 @@ function summaryLines({ summary, ingresses, configMap, flags }: MigrationReport)
   const total = same + different + refused;
   const quirks = new Set(ingresses.flatMap((each) => each.quirks.map(({ quirk }) => quirk)));
   const keys = configMap?.keys ?? [];
+  const ready =
+    total === 0
+      ? []
+      : [
+          `${Math.floor((100 * (same + different)) / total)} % ready: ${same + different} of ${counted(total, 'Ingress', 'Ingresses')} can move as they are${different === 0 ? '' : `, ${different} of them with a difference that is stated`}`,
+          ...(refused === 0
+            ? []
+            : [`${refused} ${refused === 1 ? 'needs' : 'need'} a change first, or a decision: see "What to do first"`]),
+        ];
   return [
+    ...ready,
     `${counted(total, 'Ingress', 'Ingresses')}: ${same} the same, ${different} with a stated difference, ${refused} with something refused`,
     ...(summary.others === 0 ? [] : [`${counted(summary.others, 'Ingress', 'Ingresses')} left to other controllers`]),
     `${counted(summary.annotations.length, 'annotation', 'annotations')} in use, ${summary.annotations.filter((each) => each.refused > 0).length} of them refused somewhere`,

@@ -65,6 +65,8 @@ export interface MigrationSummary {
   readonly verdict: Verdict;
   readonly ingresses: Readonly<Record<Verdict, number>>;
   readonly others: number;
+  /** Whether there is nothing to judge by: no Ingress is of a class that the controller serves. */
+  readonly isEmpty: boolean;
   /** By name, the most used first. */
   readonly annotations: readonly AnnotationCount[];
 }
@@ -84,6 +86,8 @@ export interface MigrationInput {
   readonly prefix: string;
   /** Whether there was any Secret: where there was none, they are kept elsewhere, and are not missed. */
   readonly hasSecrets: boolean;
+  /** The same of ConfigMaps, but for the one with the settings. */
+  readonly hasConfigMaps: boolean;
   /** Of reading the objects. */
   readonly unread: readonly Problem[];
   readonly flags: readonly FlagFinding[];
@@ -113,6 +117,9 @@ const effects: Partial<Record<ProblemReason, Verdict>> = {
   TlsWithoutSecret: 'different',
 };
 
+/** As features say it of what an annotation names. */
+const missing = { Secret: /^Secret \S+ does not exist/, ConfigMap: /^there is no ConfigMap/ } as const;
+
 const ofCertificates: ReadonlySet<ProblemReason> = new Set(['CertificateNotFound', 'TlsWithoutSecret']);
 
 export function migrationReport(input: MigrationInput): MigrationReport {
@@ -135,7 +142,7 @@ export function migrationReport(input: MigrationInput): MigrationReport {
   const reports = ours.map((ingress): IngressReport => {
     const key = objectKey(ingress.metadata);
     const own = problemsOf('Ingress', ingress.metadata);
-    const annotations = findingsOfAnnotations(ingress, own, input.prefix);
+    const annotations = findingsOfAnnotations(ingress, own, input);
     const fields = own.filter(({ field }) => annotationOf(field) === undefined).map(findingOf);
     return {
       ingress: key,
@@ -165,6 +172,7 @@ export function migrationReport(input: MigrationInput): MigrationReport {
       verdict: worst(all),
       ingresses: count(reports),
       others: others.length,
+      isEmpty: reports.length === 0,
       annotations: countAnnotations(reports),
     },
     ingresses: reports,
@@ -197,13 +205,20 @@ function configMapReport(
 function findingsOfAnnotations(
   { metadata }: Ingress,
   problems: readonly Problem[],
-  prefix: string,
+  { prefix, hasSecrets, hasConfigMaps }: MigrationInput,
 ): readonly Finding[] {
   const names = Object.keys(metadata.annotations).filter((name) => name.startsWith(`${prefix}/`));
   return names.toSorted().map((name) => {
     const short = name.slice(prefix.length + 1);
     const own = problems.filter(({ field }) => annotationOf(field) === name);
-    return judge(short, metadata.annotations[name] ?? '', own, settingOfAnnotation(short));
+    const value = metadata.annotations[name] ?? '';
+    const elsewhere = own.find(
+      ({ message }) =>
+        (!hasSecrets && missing.Secret.test(message)) || (!hasConfigMaps && missing.ConfigMap.test(message)),
+    );
+    if (elsewhere === undefined) return judge(short, value, own, settingOfAnnotation(short));
+    const why = 'what it names is not among the objects, so it was not looked at';
+    return { name: short, value: shorten(value), verdict: 'same', why, fix: '' };
   });
 }
 
@@ -223,7 +238,8 @@ function judge(
     .map(findingOf)
     .toSorted((a, b) => verdicts.indexOf(b.verdict) - verdicts.indexOf(a.verdict))[0];
   if (found !== undefined) return { ...found, name, value: shorten(value) };
-  const difference = setting?.documentation.difference ?? '';
+  const { difference: stated = '', differsFor } = setting?.documentation ?? {};
+  const difference = differsFor?.test(value.trim()) === false ? '' : stated;
   return {
     name,
     value: shorten(value),

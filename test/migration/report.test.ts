@@ -26,6 +26,7 @@ function report(...objects: readonly KubernetesObject[]): MigrationReport {
     configMapName: { kind: 'ConfigMap', ...named },
     prefix,
     hasSecrets: false,
+    hasConfigMaps: false,
     unread: [],
     flags: [],
   });
@@ -52,7 +53,12 @@ describe('the report of a migration', () => {
   it('gives each annotation the verdict of serving it: same, different, or refused', () => {
     const all = report(
       annotated('a', { 'app-root': '/x' }),
-      annotated('bb', { 'use-regex': 'true' }),
+      annotated('bb', {
+        'use-regex': 'true',
+        'proxy-body-size': '8m',
+        'auth-type': 'basic',
+        'auth-secret': 'elsewhere',
+      }),
       annotated('ccc', { 'proxy-connect-timeout': 'soon', 'no-such-thing': '1' }),
       annotated('dddd', { 'configuration-snippet': 'deny all;\nreturn 403;' }),
     );
@@ -60,7 +66,10 @@ describe('the report of a migration', () => {
       'default/a: same',
       'app-root: same',
       'default/bb: different',
-      'use-regex: different',
+      'auth-secret: same',
+      'auth-type: same',
+      'proxy-body-size: different',
+      'use-regex: same',
       'default/ccc: refused',
       'no-such-thing: same',
       'proxy-connect-timeout: refused',
@@ -109,7 +118,7 @@ describe('the report of a migration', () => {
   it('can be read as text and as Markdown, in which no value becomes anything else', () => {
     const all = report(annotated('a', { 'app-root': '<script>', 'permanent-redirect': '`x`\n# y' }));
     expect(renderText(all)).toMatch(
-      /^Some of it is not served[^\n]*\n=+\n\n {2}1 Ingress: 0 the same, .*1 with something refused/,
+      /^Some of it is not served[^\n]*\n=+\n\n {2}0 % ready: [^]*\n {2}1 Ingress: 0 the same, .*1 with something refused/,
     );
     const markdown = renderMarkdown(all);
     expect(markdown).not.toContain('<script>');
