@@ -120,6 +120,8 @@ export interface Feature<S extends Settings, P, D> {
   attach?(attached: P, own: P | undefined): P;
   /** Of an Ingress that gives others a second backend, the policy goes for that backend; all others do nothing there. */
   readonly isOfBackend?: boolean;
+  /** Whether the policy is for paths of rules only: a default backend without rules goes without it. */
+  readonly isOfRules?: boolean;
   /** Whether the policy checks who may pass: a backend without endpoints answers 503 before that. */
   readonly isAccessCheck?: boolean;
   /** With `isAccessCheck`: whether the configured path is left out of the check. */

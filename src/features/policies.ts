@@ -190,6 +190,11 @@ export function backendPolicies(own: Policies, attached: Policies): Policies {
   );
 }
 
+/** Those of a default backend without rules. */
+export function withoutRules(policies: Policies): Policies {
+  return combine(policies, ({ name, isOfRules }) => (isOfRules === true ? undefined : policies.byFeature[name]));
+}
+
 function combine(own: Policies, policyOf: (feature: AnyFeature) => unknown): Policies {
   const chosen = features.map((feature) => [feature.name, policyOf(feature)] as const);
   const isChanged = chosen.some(([name, policy]) => policy !== own.byFeature[name]);

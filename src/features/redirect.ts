@@ -37,6 +37,7 @@ const variables =
 
 export const redirect = defineFeature({
   name: 'redirect',
+  isOfRules: true,
   settings: {
     permanent: {
       annotation: 'permanent-redirect',

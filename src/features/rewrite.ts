@@ -26,6 +26,7 @@ const re2 = 'The dialect is RE2: paths that look around or refer back are report
 
 export const rewrite = defineFeature({
   name: 'rewrite',
+  isOfRules: true,
   settings: {
     target: {
       annotation: 'rewrite-target',

@@ -20,6 +20,8 @@ export interface HostFacts {
   readonly hasTls: boolean;
   /** The host whose alias this is; undefined for one that has rules. */
   readonly aliasOf: string | undefined;
+  /** Whether a proxy in front says by which scheme the client came, in X-Forwarded-Proto. */
+  readonly believesProxies?: boolean;
   /** Those of the host. */
   readonly policies?: Host['policies'];
   /** Serves what no host has, and says the error pages where the Ingress has no default backend of its own. */

@@ -2,7 +2,7 @@
 import type { MessageTypes } from '../proto/message.ts';
 import { defineFeature } from './feature.ts';
 import { overwrite } from './route-plan.ts';
-import type { HostFacts, RoutePlan } from './route-plan.ts';
+import type { HeaderMatcher, HostFacts, RoutePlan } from './route-plan.ts';
 import { boolean, list, matching, oneOf } from './value.ts';
 
 type RedirectCode = NonNullable<MessageTypes['envoy.config.route.v3.RedirectAction']['response_code']>;
@@ -93,14 +93,21 @@ export const tlsRedirect = defineFeature({
 
   route(policy, plan) {
     const isAsked = policy.always || (policy.whenTls && plan.host.hasTls);
-    if (plan.scheme === 'https' || !isAsked) return;
+    const isTold = plan.host.believesProxies === true;
+    if (!isAsked || (plan.scheme === 'https' && !isTold)) return;
     if (policy.except.some((path) => plan.route.match.path.startsWith(path))) return;
-    redirect(policy, plan);
+    redirect(policy, plan, isTold ? [cameInPlainText] : []);
   },
 });
 
+const cameInPlainText: HeaderMatcher = { name: 'x-forwarded-proto', string_match: { exact: 'http' } };
+
 /** The dropped slash takes routes of its own: Envoy's redirects cannot make the path empty, so `/` is apart. */
-function redirect({ code: status, keepsSlash, namesPort }: Policy, plan: RoutePlan): void {
+function redirect(
+  { code: status, keepsSlash, namesPort }: Policy,
+  plan: RoutePlan,
+  when: readonly HeaderMatcher[],
+): void {
   const { host, route } = plan;
   const to = {
     https_redirect: true,
@@ -112,15 +119,15 @@ function redirect({ code: status, keepsSlash, namesPort }: Policy, plan: RoutePl
     if (route.match.path === '' || route.match.path === '/') {
       const name = host.name.startsWith('*') ? '%REQ(:AUTHORITY)%' : host.name;
       const location = overwrite('location', `https://${name}${namesPort ? ':443' : ''}`);
-      const root = { headers: [{ name: ':path', string_match: { exact: '/' } }] };
+      const root = { headers: [...when, { name: ':path', string_match: { exact: '/' } }] };
       plan.answer({ direct_response: { status: Number(status) }, response_headers_to_add: [location] }, root);
     }
     const cut = { pattern: { regex: '/$' }, substitution: '' };
     // Of the path: Envoy cannot shorten a query.
-    const endsInSlash = { headers: [{ name: ':path', string_match: { safe_regex: { regex: '[^?]*/' } } }] };
+    const endsInSlash = { headers: [...when, { name: ':path', string_match: { safe_regex: { regex: '[^?]*/' } } }] };
     plan.answer({ redirect: { ...to, regex_rewrite: cut } }, endsInSlash);
   }
-  plan.answer({ redirect: to });
+  plan.answer({ redirect: to }, when.length === 0 ? undefined : { headers: when });
 }
 
 /** With a host of its own, Envoy leaves the port out. */

@@ -1,7 +1,15 @@
 /** What one Ingress asks for, host by host, read without a look at any other Ingress or at the Services it names. */
 import type { Ingress, IngressBackend, IngressTls } from '../cluster/kubernetes-object.ts';
 import type { BackendVariant } from '../features/cluster-variant.ts';
-import { aliasesOf, backendVariant, isAttached, spareService, upstreamsOf, usesRegex } from '../features/policies.ts';
+import {
+  aliasesOf,
+  backendVariant,
+  isAttached,
+  spareService,
+  upstreamsOf,
+  usesRegex,
+  withoutRules,
+} from '../features/policies.ts';
 import type { PolicyReading } from '../features/policies.ts';
 import type { BackendPort } from '../model/backend.ts';
 import { anyHost } from '../model/host.ts';
@@ -149,7 +157,8 @@ class Reader {
     const action = this.#readBackend(defaultBackend, 'spec.defaultBackend');
     const origin = { object: this.#object, field: 'spec.defaultBackend' };
     const match = { kind: 'prefix', path: '' } as const;
-    const fallback: Route = { match, action, policies: this.#policies, ...this.#spare, origin };
+    const policies = rules.length === 0 ? withoutRules(this.#policies) : this.#policies;
+    const fallback: Route = { match, action, policies, ...this.#spare, origin };
     if (rules.length === 0) this.#host(anyHost);
     for (const [host, draft] of this.#hosts) {
       draft.fallback = { ...fallback, ...this.#upstreamsFor(host, action) };

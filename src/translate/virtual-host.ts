@@ -4,7 +4,7 @@ import { planHost, planRoute } from '../features/output.ts';
 import type { HostFacts, RoutePlan } from '../features/route-plan.ts';
 import { backendName } from '../model/backend.ts';
 import type { Backend } from '../model/backend.ts';
-import { isRoot } from '../model/host.ts';
+import { anyHost, isRoot } from '../model/host.ts';
 import type { Host, Route } from '../model/host.ts';
 import { isPlainText, requestRegex } from '../model/path-regex.ts';
 import type { MessageTypes } from '../proto/message.ts';
@@ -21,6 +21,9 @@ export function virtualHostName(table: RouteConfigurationName, host: string): st
   return `${table}/${host}`;
 }
 
+/** For load balancers in front, which know no host: as long as nobody serves that, as ingress-nginx answers it. */
+const alive: EnvoyRoute = { match: { path: '/healthz' }, direct_response: { status: 200 } };
+
 /** What stands behind the routes of a host. */
 export interface Fallbacks {
   /** Serves what no route of the host matches; 404 without it. */
@@ -29,6 +32,8 @@ export interface Fallbacks {
   readonly catchAll: Host | undefined;
   /** Whether the wildcard above the host has TLS, which covers the host as well. */
   readonly isCoveredByTls: boolean;
+  /** Whether a proxy in front says by which scheme the client came. */
+  readonly believesProxies?: boolean;
   /** That of all hosts. */
   readonly defaultBackend?: Backend | undefined;
   /** Asked of backends that another one stands in for. */
@@ -56,7 +61,14 @@ interface Translated {
 export function translateVirtualHost(
   table: RouteConfigurationName,
   host: Host,
-  { unmatched, catchAll, isCoveredByTls, defaultBackend, hasEndpoints = () => true }: Fallbacks,
+  {
+    unmatched,
+    catchAll,
+    isCoveredByTls,
+    defaultBackend,
+    believesProxies = false,
+    hasEndpoints = () => true,
+  }: Fallbacks,
 ): VirtualHost {
   const isWildcard = host.name.startsWith('*.');
   const headers = isWildcard ? [oneLabelBefore(host.name)] : [];
@@ -66,6 +78,7 @@ export function translateVirtualHost(
     hasTls: host.hasTls || isCoveredByTls,
     aliasOf: host.aliasOf,
     policies: host.policies,
+    ...(believesProxies && { believesProxies }),
     ...(defaultBackend && { defaultBackend }),
   };
   const isComplete = host.routes.some(isRoot);
@@ -82,6 +95,7 @@ export function translateVirtualHost(
     routes: [
       ...(host.expressions ?? []).flatMap((each) => expressionRoutes(each, { ...shared, facts, headers: [] })),
       ...(isWildcard ? [...routes, notFoundFor(host.name), ...others] : routes),
+      ...(host.name === anyHost && !hasRoot ? [alive] : []),
     ],
   };
 }

@@ -47,6 +47,9 @@ export function resourceTables(
     const wildcard = wildcardOf(host);
     return wildcard === undefined ? [] : [wildcard];
   });
+  const believing = graph.derive('whether proxies are believed', routing.defaults, (_key, { policies }) =>
+    planConnections(listen, policies).trustedHops > 0 ? (true as const) : undefined,
+  );
   return [
     clusterTable(graph, routing),
     loadAssignmentTable(graph, routing),
@@ -54,7 +57,7 @@ export function resourceTables(
     httpListenerTable(graph, routing, listen),
     httpsListenerTable(graph, routing, served, listen),
     routeConfigurationTable(graph, routing, listen),
-    ...routeConfigurationNames.map((name) => virtualHostTable(graph, routing, { served, below }, name)),
+    ...routeConfigurationNames.map((name) => virtualHostTable(graph, routing, { served, below, believing }, name)),
   ];
 }
 
@@ -254,7 +257,8 @@ function virtualHostTable(
         catchAll: catchAll && availableHost(catchAll, hasEndpoints),
         defaultBackend: unmatched?.action.kind === 'backend' ? unmatched.action.backend : undefined,
         hasEndpoints: (backend) => hasEndpoints(backendName(backend)),
-        isCoveredByTls: routes === 'http' && isCoveredByTls(host, look, hosts),
+        isCoveredByTls: (routes === 'http' || look(tls.believing, '') === true) && isCoveredByTls(host, look, hosts),
+        believesProxies: look(tls.believing, '') === true,
       });
       return createResource(
         typeUrl.virtualHost,
@@ -276,6 +280,8 @@ function isCoveredByTls({ name, hasTls }: Host, look: Look, hosts: Table<MergedH
 /** Which hosts have certificates that can be used. */
 interface TlsHosts {
   readonly served: Table<readonly string[]>;
+  /** Under the key ``. */
+  readonly believing: Table<true>;
   /** By the wildcard host that covers them. */
   readonly below: Table<readonly string[]>;
 }

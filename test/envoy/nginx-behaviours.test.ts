@@ -544,4 +544,15 @@ describeWithEnvoy('as with ingress-nginx', () => {
     }
     expect(wrong).toEqual([]);
   });
+
+  it('a default backend of all hosts has the policies of its Ingress, but no redirect and no rewriting', async () => {
+    await apply();
+    expect(await s.outcome('nobody.test/healthz')).toBe('200');
+    expect(await s.outcome('nobody.test/any')).toBe('404');
+    const annotations = { 'permanent-redirect': 'https://away.test/', 'custom-headers': 'default/allowed' };
+    await s.apply({ all: { defaultBackend: 'api:80', annotations } });
+    expect(await s.outcome('nobody.test/any')).toBe('api /any');
+    expect((await s.ask('nobody.test/')).headers['x-allowed']).toBe('yes');
+    expect(await s.outcome('nobody.test/healthz')).toBe('api /healthz');
+  });
 });

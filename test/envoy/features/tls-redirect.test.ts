@@ -1,6 +1,34 @@
 import { expect, it } from '@jest/globals';
+import { eventually } from '../../support/eventually.ts';
+import { configMap } from '../../support/objects.ts';
 import { describeWithEnvoy } from '../../support/tools.ts';
 import { scene } from './scene.ts';
+
+describeWithEnvoy('the redirect to HTTPS behind a proxy that is believed', () => {
+  const stage = scene({ tlsNames: ['a.test'], configMapNamed: 'settings' });
+
+  it('goes by the scheme that the proxy names', async () => {
+    await stage.apply(
+      {
+        a: { hosts: { 'a.test': { '/': 'web:80' } }, tls: [{ hosts: ['a.test'], secretName: 'tls' }] },
+        forced: { hosts: { 'forced.test': { '/': 'web:80' } }, annotations: { 'force-ssl-redirect': 'true' } },
+      },
+      configMap('settings', {}),
+    );
+    const secure = { headers: { 'x-forwarded-proto': 'https' } };
+    const plain = { headers: { 'x-forwarded-proto': 'http' } };
+    expect(await stage.outcome('a.test/x', secure)).toBe('308 https://a.test/x');
+    expect(await stage.outcome('https://a.test/x', plain)).toBe('web /x');
+    await stage.apply({}, configMap('settings', { 'use-forwarded-headers': 'true' }));
+    await eventually(async () => expect(await stage.outcome('a.test/x', secure)).toBe('web /x'));
+    expect(await stage.outcome('forced.test/', secure)).toBe('web /');
+    expect(await stage.outcome('forced.test/', plain)).toBe('308 https://forced.test');
+    expect(await stage.outcome('a.test/x/', plain)).toBe('308 https://a.test/x');
+    expect(await stage.outcome('a.test/x')).toBe('308 https://a.test/x');
+    await eventually(async () => expect(await stage.outcome('https://a.test/x', plain)).toBe('308 https://a.test/x'));
+    expect(await stage.outcome('https://a.test/x')).toBe('web /x');
+  });
+});
 
 describeWithEnvoy('the redirect to HTTPS', () => {
   const stage = scene({ tlsNames: ['a.test', '*.wild.test'] });
