@@ -1,5 +1,6 @@
 /** Writes the reachable tree as a protobufjs JSON descriptor, with absolute type names so that nothing is searched at load. */
 import protobuf from 'protobufjs';
+import { addRules } from './rules.js';
 
 /**
  * @param {readonly import('./tree.js').Declaration[]} declarations
@@ -13,7 +14,9 @@ export function bundleOf(declarations) {
     const name = names.pop();
     let namespace = root;
     for (const part of names) namespace = namespace.nested[part] ??= { nested: {} };
-    namespace.nested[name] = declaration.toJSON({ keepComments: false });
+    const json = declaration.toJSON({ keepComments: false });
+    addRules(declaration, json);
+    namespace.nested[name] = json;
   }
   return root;
 }

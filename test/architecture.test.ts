@@ -12,7 +12,8 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   translate: ['model', 'proto', 'features'],
   xds: ['proto'],
   certificates: ['cluster', 'source', 'xds'],
-  translation: ['model', 'cluster', 'proto', 'features', 'ingress', 'translate', 'xds'],
+  validation: ['model', 'cluster', 'proto'],
+  translation: ['model', 'cluster', 'proto', 'features', 'ingress', 'translate', 'validation', 'xds'],
   source: ['model', 'cluster'],
   status: ['model', 'cluster', 'source'],
   admin: ['model', 'cluster'],
@@ -45,7 +46,16 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What must give the same for the same: no input or output, no clock, no chance. */
-const pure = new Set(['model', 'cluster', 'features', 'ingress', 'translate', 'translation', 'migration']);
+const pure = new Set([
+  'model',
+  'cluster',
+  'features',
+  'ingress',
+  'translate',
+  'validation',
+  'translation',
+  'migration',
+]);
 
 interface SourceFile {
   /** Relative to src. */

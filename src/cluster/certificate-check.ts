@@ -20,13 +20,40 @@ export type PairReading =
   /** What is wrong, as the end of a sentence. */
   | { readonly kind: 'fault'; readonly fault: string };
 
-export function readPair(secret: Secret): PairReading {
+export function readPair(secret: PairText): PairReading {
   const pair = parsePair(secret);
-  return typeof pair === 'string' ? { kind: 'fault', fault: pair } : pair;
+  if (typeof pair === 'string') return { kind: 'fault', fault: pair };
+  if (pair.kind === 'pair') remember(pair.certificate);
+  return pair;
+}
+
+/** A certificate chain and a private key in PEM. */
+type PairText = Pick<Secret, 'certificate' | 'privateKey'>;
+
+/** Private keys by chain, of pairs in the spelling of `readPair`: what is about to be sent has mostly just been read. */
+const good = new Map<string, string>();
+const mostGood = 20_000;
+
+function remember({ chain, privateKey }: Certificate): void {
+  if (good.size >= mostGood) good.clear();
+  good.set(chain, privateKey);
+}
+
+/**
+ * What is wrong with a pair that is about to be sent, as the end of a sentence that begins with it. It has to be in the spelling of
+ * `readPair`, because not all that Node reads is read by Envoys.
+ */
+export function pairFault(chain: string, privateKey: string): string | undefined {
+  if (good.get(chain) === privateKey) return undefined;
+  const reading = readPair({ certificate: chain, privateKey });
+  if (reading.kind === 'fault') return reading.fault;
+  const { certificate } = reading;
+  const isSame = certificate.chain === chain && certificate.privateKey === privateKey;
+  return isSame ? undefined : 'is not in the spelling in which pairs are sent';
 }
 
 /** The pair in one spelling, without what stands around it; or what is wrong with it, as the end of a sentence. */
-function parsePair(secret: Secret): PairReading | string {
+function parsePair(secret: PairText): PairReading | string {
   if (secret.certificate === '') return 'has no tls.crt';
   if (secret.privateKey === '') return 'has no tls.key';
   const blocks = secret.certificate.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
@@ -44,7 +71,7 @@ function parsePair(secret: Secret): PairReading | string {
   if (leaf?.checkPrivateKey(privateKey) !== true) {
     return 'has a tls.key that does not belong to the first certificate of tls.crt';
   }
-  const fault = keyFault(privateKey) ?? leafFault(leaf) ?? chain.flatMap((each) => formOf(each))[0];
+  const fault = keyFault(privateKey) ?? leafFault(leaf) ?? chain.flatMap((each) => formOf(each, each === leaf))[0];
   if (fault !== undefined) return fault;
   return {
     kind: 'pair',
@@ -58,8 +85,8 @@ function parsePair(secret: Secret): PairReading | string {
   };
 }
 
-function formOf(certificate: X509Certificate | undefined): readonly string[] {
-  const fault = certificate && formFault(certificate.raw);
+function formOf(certificate: X509Certificate | undefined, isLeaf: boolean): readonly string[] {
+  const fault = certificate && formFault(certificate.raw, isLeaf);
   return fault === undefined ? [] : [fault];
 }
 

@@ -11,7 +11,7 @@ interface Policy {
 
 const target: Parse<string> = (text) => {
   const fix = 'write a path such as "/$2", whose numbers stand for groups of the path';
-  if (!/^(https?:\/\/[a-z0-9.-]+(:\d{1,5})?(?=[/]|$)|\/)[!-~]*$/i.test(text))
+  if (!/^(https?:\/\/[a-z0-9.-]{1,253}(:\d{1,5})?(?=[/]|$)|\/)[!-~]*$/i.test(text))
     return invalid('is not an absolute path', fix);
   const [, port = ''] = /^https?:\/\/[^/:]+:(\d+)/i.exec(text) ?? [];
   if (Number(port) > 65_535) return invalid('has no port up to 65535', fix);

@@ -6,7 +6,7 @@ import { describePort } from '../model/backend.ts';
 import type { Backend, BackendProtocol, Transport } from '../model/backend.ts';
 import type { Origin } from '../model/host.ts';
 import type { Problem, ProblemReason } from '../model/problem.ts';
-import { isForeignAddress } from './endpoint-address.ts';
+import { isForeignAddress } from '../model/endpoint-address.ts';
 import { parseHostName } from './host-name.ts';
 
 export interface ResolvedBackend {

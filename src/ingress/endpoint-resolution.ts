@@ -6,7 +6,7 @@ import { backendName } from '../model/backend.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Problem } from '../model/problem.ts';
 import type { BackendPolicy, ResolvedBackend } from './backend-resolution.ts';
-import { isForeignAddress } from './endpoint-address.ts';
+import { isForeignAddress, isReachableAddress } from '../model/endpoint-address.ts';
 
 export interface ResolvedEndpoints {
   /** Also the name of the cluster they belong to. */
@@ -35,7 +35,8 @@ export function resolveEndpoints(
     resolved.address === undefined
       ? slices.flatMap((slice) => addressesOf(slice, portOf(slice, port, resolved.isOnlyPort)))
       : [{ ...resolved.address, isReady: true, target: '', zone: '', zoneHint: '' }];
-  const isAllowed = ({ address }: Address): boolean => policy.allowLocalEndpoints || isForeignAddress(address);
+  const isAllowed = ({ address }: Address): boolean =>
+    policy.allowLocalEndpoints ? isReachableAddress(address) : isForeignAddress(address);
   const found = named.filter(isAllowed);
   const refused = found.length === named.length ? [] : named.filter((each) => !isAllowed(each));
   const ready = found.filter((each) => each.isReady);

@@ -83,6 +83,9 @@ interface HostDraft {
   hasTls: boolean;
 }
 
+/** Of one Ingress: more than any that serves people has, and few enough that one object delays no other. */
+const mostPaths = 10_000;
+
 class Reader {
   readonly #ingress: Ingress;
   readonly #object: ObjectRef;
@@ -118,12 +121,15 @@ class Reader {
   }
 
   readRules(): void {
+    let paths = 0;
     this.#ingress.spec.rules.forEach((rule, ruleIndex) => {
       const field = `spec.rules[${ruleIndex}]`;
       const host = rule.host === '' ? anyHost : this.#readHostName(rule.host, `${field}.host`);
       if (host === undefined) return;
       const draft = this.#host(host);
       rule.paths.forEach((path, pathIndex) => {
+        paths += 1;
+        if (paths > mostPaths) return;
         const pathField = `${field}.http.paths[${pathIndex}]`;
         const isRegex = usesRegex(this.#asked, path.path);
         const match = isRegex ? parseRegexPath(path.path) : parsePathMatch(path.path, path.pathType);
@@ -148,6 +154,13 @@ class Reader {
         });
       });
     });
+    this.#reportCount(paths);
+  }
+
+  #reportCount(paths: number): void {
+    if (paths <= mostPaths) return;
+    const message = `the Ingress has ${paths} paths, of which the first ${mostPaths} are served`;
+    this.#report('TooManyPaths', 'spec.rules', message, 'divide it into several Ingresses');
   }
 
   /** The default backend serves the unmatched paths of the Ingress's own hosts, or of every unknown host if it has none. */

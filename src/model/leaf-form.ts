@@ -8,10 +8,14 @@ import type { DerValue } from './der-value.ts';
 const ellipticKey = '2a8648ce3d0201';
 const keyUsage = '551d0f';
 
-/** What is wrong, as the end of a sentence that begins with the Secret; undefined when Envoy will take it. */
-export function formFault(certificate: Uint8Array): string | undefined {
+/**
+ * What is wrong, as the end of a sentence that begins with the Secret; undefined when Envoy will take it.
+ *
+ * @param isLeaf whether it is the first of its chain: those that only sign others need not be for anything else
+ */
+export function formFault(certificate: Uint8Array, isLeaf: boolean): string | undefined {
   const { key, extensions } = partsOf(certificate);
-  return authorityFormFault(certificate) ?? ellipticFault(key, extensions);
+  return authorityFormFault(certificate) ?? ellipticFault(key, isLeaf ? extensions : []);
 }
 
 /** The same of a certificate that is only to be trusted. */

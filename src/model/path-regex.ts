@@ -1,4 +1,5 @@
 /** Paths that are regular expressions: what of them Envoy's RE2 understands, and how they are anchored. */
+import { readExpression, tooLarge, tooOften } from './expression.ts';
 
 /** What makes an expression of paths unusable, as the end of a sentence that starts with it; undefined for a good one. */
 export function pathRegexFault(text: string): string | undefined {
@@ -10,16 +11,9 @@ export function pathRegexFault(text: string): string | undefined {
 export function regexFault(text: string): string | undefined {
   const fault = faults.find(([pattern]) => pattern.test(text));
   if (fault !== undefined) return fault[1];
-  const repeats = [...text.matchAll(/\{(\d+)(?:,(\d*))?\}/g)].map(([, least, most]) => Number(most || least) || 1);
-  const repeated = repeats.reduce((product, each) => product * each, 1);
-  if (repeated > 1000) return 'repeats something more than 1,000 times';
-  if (weightOf(text) * repeated > mostSteps) return 'is too large with its repetitions';
-  try {
-    RegExp(inJavaScript(text), 'u');
-    return undefined;
-  } catch {
-    return 'is not a regular expression that Envoy (RE2) understands';
-  }
+  const { fault: syntax } = readExpression(text);
+  if (syntax === undefined || syntax === tooLarge || syntax === tooOften) return syntax;
+  return 'is not a regular expression that Envoy (RE2) understands';
 }
 
 const pathFaults: readonly (readonly [RegExp, string])[] = [
@@ -39,29 +33,10 @@ const faults: readonly (readonly [RegExp, string])[] = [
   [/\[\^?\]|\[[^\]]*\\[bB]/, 'holds a character class that Envoy (RE2) reads otherwise'],
 ];
 
-/** Far below what RE2 takes, since it is not known how it counts: its limit is 8 MB for an expression. */
-const mostSteps = 100_000;
-
-/** How many steps the expression has at most without its repetitions: classes of all but some characters have several. */
-function weightOf(text: string): number {
-  const wide = text.match(/\\[DWS]|\[\^|\./g) ?? [];
-  return text.length + 20 * wide.length;
-}
-
-/** The same expression in the strict dialect of JavaScript, which takes escapes of letters and syntax only. */
-function inJavaScript(text: string): string {
-  const named = text.replaceAll('(?P<', '(?<');
-  return named.replaceAll(/\\([^a-zA-Z0-9])/g, (_, character: string) => hex(character));
-}
-
-function hex(character: string): string {
-  return `\\u{${character.codePointAt(0)?.toString(16) ?? '0'}}`;
-}
-
 /** How many groups can be referred to; 0 for an expression with a fault. */
 export function groupCount(text: string): number {
   if (pathRegexFault(text) !== undefined) return 0;
-  return (new RegExp(`${inJavaScript(text)}|`, 'u').exec('')?.length ?? 1) - 1;
+  return readExpression(text).groups;
 }
 
 /**

@@ -35,6 +35,7 @@ export const problemReasons = {
   InvalidHost:
     'A host is not a DNS name, or has a wildcard elsewhere than as its whole first label; the rule is not served.',
   InvalidPath: 'A path is not absolute or holds characters that no request path can have; the path is not served.',
+  TooManyPaths: 'An Ingress has more than 10,000 paths; those after the first 10,000 are not served.',
   PathConflict: 'Another, older Ingress already has the same host and path; the older one is served.',
   DefaultBackendConflict: 'Another, older Ingress already is the default backend; the older one is served.',
   ServiceNotFound: 'The Service of a backend does not exist; its paths answer 503.',
@@ -77,6 +78,8 @@ export const problemReasons = {
     'No other Ingress of the namespace serves the host and path that an Ingress is the canary of; it gets no requests.',
   CanaryConflict:
     'Another, older Ingress is the canary of the same path already, or the canary has the Service of the main Ingress; it gets no requests.',
+  ResourceRefused:
+    "What an object asks for would be a part of Envoy's configuration that breaks a rule, and is not sent; the message says what happens instead.",
   InternalError:
     'Sluice itself fails at what the object asks for, which is a bug; the last good form of what failed stays.',
 } as const;

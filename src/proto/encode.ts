@@ -3,6 +3,7 @@
  * silently lost, and equal content gives equal bytes whatever the order of the object's keys.
  */
 import { InvalidMessage } from './invalid-message.ts';
+import { secondsIn, type ValueCheck } from './field-rules.ts';
 import { messagePlan, type FieldPlan, type MessagePlan, type ValueType } from './plan.ts';
 import { describe, isDefault, writeScalar, writeSigned } from './scalar.ts';
 import { wellKnownWriters } from './well-known.ts';
@@ -16,10 +17,27 @@ const scratch = new Writer();
 const fieldStack: FieldPlan[] = [];
 const valueStack: unknown[] = [];
 
-/** @throws InvalidMessage naming the full path of the value that does not fit */
-export function encodeMessage(name: string, value: unknown): Uint8Array {
+/** What is asked of a message beyond the rules of its fields: throws an `InvalidMessage`. */
+export type MessageRule = (message: Readonly<Record<string, unknown>>) => void;
+
+export interface MessageRules {
+  /** By full message name. */
+  readonly messages: ReadonlyMap<string, MessageRule>;
+  /** By full field name; of fields that the declarations have rules for as well. */
+  readonly fields: ReadonlyMap<string, ValueCheck>;
+}
+
+/** What is being encoded has to keep to these, and to the rules of the declarations; to none without them. */
+let rules: MessageRules | undefined;
+
+/**
+ * @param kept when given, the message and all in it also have to keep to the rules of the declarations, and to these
+ * @throws InvalidMessage naming the full path of the value that does not fit
+ */
+export function encodeMessage(name: string, value: unknown, kept?: MessageRules): Uint8Array {
   const plan = messagePlan(name);
   if (plan === undefined) throw new InvalidMessage('no such message').within(name);
+  rules = kept;
   scratch.reset();
   fieldStack.length = 0;
   valueStack.length = 0;
@@ -37,6 +55,10 @@ function writeMessage(writer: Writer, plan: MessagePlan, value: unknown): void {
   if (!isRecord(value)) throw new InvalidMessage(`expected ${plan.name}, got ${describe(value)}`);
   const base = fieldStack.length;
   pushPresentFields(plan, value, base);
+  if (rules !== undefined) {
+    if (plan.required.length > 0) checkRequired(plan, base);
+    rules.messages.get(plan.name)?.(value);
+  }
   for (let top = fieldStack.length - 1; top >= base; top--) {
     const field = fieldStack.pop();
     const fieldValue = valueStack.pop();
@@ -49,7 +71,32 @@ function writeMessage(writer: Writer, plan: MessagePlan, value: unknown): void {
   }
 }
 
+function checkRequired(plan: MessagePlan, base: number): void {
+  for (const { fields, fault } of plan.required) {
+    let isSet = false;
+    for (let at = base; at < fieldStack.length && !isSet; at++) {
+      const field = fieldStack[at];
+      isSet = field !== undefined && fields.includes(field);
+    }
+    if (isSet) continue;
+    const [only, ...others] = fields;
+    const step = others.length > 0 ? only?.oneof : only?.name;
+    throw new InvalidMessage(fault).within(`.${step ?? ''}`);
+  }
+}
+
+/** Neither negative nor longer than what Envoy can count with. */
+const longestSeconds = 2_147_483_647;
+
+function checkDuration(value: unknown): void {
+  const seconds = secondsIn(value);
+  if (seconds < 0 || seconds > longestSeconds) {
+    throw new InvalidMessage(`${describe(value)} is not a duration from 0 to ${longestSeconds} s`);
+  }
+}
+
 function writeWellKnown(writer: Writer, plan: MessagePlan, value: unknown): void {
+  if (rules !== undefined && plan.name === 'google.protobuf.Duration') checkDuration(value);
   const write = wellKnownWriters.get(plan.name) ?? writeAny;
   write(writer, value);
 }
@@ -94,6 +141,12 @@ function unknownField(plan: MessagePlan, key: string): InvalidMessage {
 }
 
 function writeField(writer: Writer, field: FieldPlan, value: unknown): void {
+  if (rules !== undefined && field.check !== undefined) {
+    const fault = field.check(value) ?? rules.fields.get(field.fullName)?.(value);
+    if (fault !== undefined) {
+      throw new InvalidMessage(`${describe(value)} ${fault}`, typeof value === 'string' ? value : undefined);
+    }
+  }
   switch (field.cardinality) {
     case 'one':
       if (!field.hasPresence && isZero(field.type, value)) return;

@@ -2,6 +2,7 @@
  * What encoding and decoding need to know about a message, computed once per message from the bundle: its fields by name
  * and by number, each with its wire form and, for messages, a link to the next plan.
  */
+import { compileRules, type ValueCheck } from './field-rules.ts';
 import { findType, type EnumDeclaration, type FieldDeclaration, type MessageDeclaration } from './registry.ts';
 import { scalarWireTypes, type ScalarType, type WireType } from './scalar.ts';
 
@@ -19,6 +20,8 @@ export type ValueType =
 
 export interface FieldPlan {
   readonly name: string;
+  /** With the name of the message before it. */
+  readonly fullName: string;
   readonly id: number;
   readonly cardinality: 'one' | 'list' | 'map';
   readonly type: ValueType;
@@ -29,6 +32,17 @@ export interface FieldPlan {
   readonly isPacked: boolean;
   /** The oneof it belongs to; at most one member may be set. */
   readonly oneof: string | undefined;
+  /** Whether its values are good, beyond their type. */
+  readonly check: ValueCheck | undefined;
+  /** What is wrong when it is not set. */
+  readonly absence: string | undefined;
+}
+
+/** One of these fields has to be set. */
+export interface Required {
+  readonly fields: readonly FieldPlan[];
+  /** What is wrong when none is. */
+  readonly fault: string;
 }
 
 export interface MessagePlan {
@@ -38,6 +52,7 @@ export interface MessagePlan {
   readonly hasMaps: boolean;
   readonly byName: ReadonlyMap<string, FieldPlan>;
   readonly byId: ReadonlyMap<number, FieldPlan>;
+  readonly required: readonly Required[];
 }
 
 const wellKnown = /^google\.protobuf\.(Any|Duration|Timestamp|Struct|\w*Value)$/;
@@ -56,7 +71,8 @@ function compile(name: string, declaration: MessageDeclaration): MessagePlan {
   const byName = new Map<string, FieldPlan>();
   const byId = new Map<number, FieldPlan>();
   const hasMaps = Object.values(declaration.fields).some((field) => field.keyType !== undefined);
-  const plan: MessagePlan = { name, isWellKnown: wellKnown.test(name), hasMaps, byName, byId };
+  const required: Required[] = [];
+  const plan: MessagePlan = { name, isWellKnown: wellKnown.test(name), hasMaps, byName, byId, required };
   // Before the fields are compiled: a message may contain itself.
   messagePlans.set(name, plan);
   const oneofs = new Map<string, string>();
@@ -64,25 +80,39 @@ function compile(name: string, declaration: MessageDeclaration): MessagePlan {
     for (const member of members) oneofs.set(member, oneof);
   }
   for (const [fieldName, field] of Object.entries(declaration.fields)) {
-    const compiled = compileField(fieldName, field, oneofs.get(fieldName));
+    const compiled = compileField(name, fieldName, field, oneofs.get(fieldName));
     byName.set(fieldName, compiled);
     byId.set(field.id, compiled);
+    const { absence } = compiled;
+    if (absence !== undefined && compiled.oneof === undefined) required.push({ fields: [compiled], fault: absence });
+  }
+  for (const [oneof, { isRequired }] of Object.entries(declaration.oneofs ?? {})) {
+    const fields = [...byName.values()].filter((field) => field.oneof === oneof);
+    if (isRequired === true)
+      required.push({ fields, fault: `has to be one of ${fields.map((each) => each.name).join(', ')}` });
   }
   return plan;
 }
 
-function compileField(name: string, field: FieldDeclaration, oneof: string | undefined): FieldPlan {
+function compileField(message: string, name: string, field: FieldDeclaration, oneof: string | undefined): FieldPlan {
   const type = valueType(field.type);
   const isList = field.rule === 'repeated';
+  const cardinality = field.keyType === undefined ? (isList ? 'list' : 'one') : 'map';
+  const hasPresence = oneof !== undefined || type.kind === 'message';
+  const scalar = type.kind === 'scalar' ? type.scalar : undefined;
+  const rules = field.rules && compileRules(field.rules, { cardinality, scalar, hasPresence });
   return {
     name,
+    fullName: `${message}.${name}`,
     id: field.id,
-    cardinality: field.keyType === undefined ? (isList ? 'list' : 'one') : 'map',
+    cardinality,
     type,
     keyType: isScalar(field.keyType) ? field.keyType : 'string',
-    hasPresence: oneof !== undefined || type.kind === 'message',
+    hasPresence,
     isPacked: isList && type.wireType !== 2 && field.options?.['packed'] !== false,
     oneof,
+    check: rules?.check,
+    absence: rules?.absence,
   };
 }
 

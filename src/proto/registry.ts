@@ -1,5 +1,6 @@
 /** The generated bundle of protobuf declarations, loaded once, and look-ups in it by full name. */
 import { readFileSync } from 'node:fs';
+import type { WrittenRules } from './field-rules.ts';
 
 /** A field as the bundle (a protobufjs JSON descriptor with absolute type names) writes it. */
 export interface FieldDeclaration {
@@ -8,11 +9,12 @@ export interface FieldDeclaration {
   readonly rule?: string;
   readonly keyType?: string;
   readonly options?: Readonly<Record<string, unknown>>;
+  readonly rules?: WrittenRules;
 }
 
 export interface MessageDeclaration {
   readonly fields: Readonly<Record<string, FieldDeclaration>>;
-  readonly oneofs?: Readonly<Record<string, { readonly oneof: readonly string[] }>>;
+  readonly oneofs?: Readonly<Record<string, { readonly oneof: readonly string[]; readonly isRequired?: true }>>;
 }
 
 export interface EnumDeclaration {

@@ -1,4 +1,5 @@
 /** The second half of the translation: tables from the routing model to encoded Envoy resources. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Graph, Look, Table } from '../cluster/table.ts';
 import { planConnections } from '../features/output.ts';
 import { bare } from '../features/ssl-passthrough.ts';
@@ -8,11 +9,10 @@ import type { Certificate } from '../model/certificate.ts';
 import { anyHost, isRoot, knownHosts, wildcardOf } from '../model/host.ts';
 import type { Host } from '../model/host.ts';
 import { noPolicies } from '../model/policy.ts';
-import { encode } from '../proto/message.ts';
 import { typeUrl } from '../proto/type-url.ts';
 import { translateClusterLoadAssignment } from '../translate/cluster-load-assignment.ts';
 import { translateCluster } from '../translate/cluster.ts';
-import { translateHttpListener, translateHttpsListener } from '../translate/listener.ts';
+import { translateHttpListener } from '../translate/listener.ts';
 import type { ListenAddress } from '../translate/listener.ts';
 import {
   routeConfigurationNames,
@@ -21,17 +21,26 @@ import {
 } from '../translate/route-configuration.ts';
 import type { RouteConfigurationName } from '../translate/route-configuration.ts';
 import { translateSecret } from '../translate/secret.ts';
-import { translateVirtualHost, virtualHostName } from '../translate/virtual-host.ts';
+import { virtualHostName } from '../translate/virtual-host.ts';
+import { encodeValid } from '../validation/wall.ts';
 import { createResource } from '../xds/resource.ts';
 import type { Resource } from '../xds/resource.ts';
 import { availableHost } from '../ingress/host-availability.ts';
 import type { MergedHost } from '../ingress/host-merge.ts';
+import { encodeHost } from './host-isolation.ts';
+import { encodeHttpsListener } from './listener-isolation.ts';
+import type { Refusal } from './host-isolation.ts';
 import type { RoutingTables } from './routing-tables.ts';
+
+/** One that may lack what would have been refused. */
+export interface BuiltResource extends Resource {
+  readonly refusals?: readonly Refusal[];
+}
 
 /** Resources of one type; a key stands for the resource of the name that `nameOf` gives it, even when it is gone. */
 export interface ResourceTable {
   readonly typeUrl: string;
-  readonly table: Table<Resource>;
+  readonly table: Table<BuiltResource>;
   readonly nameOf: (key: string) => string;
 }
 
@@ -62,7 +71,13 @@ export function resourceTables(
 }
 
 const sameVersion = (a: Resource, b: Resource): boolean => a.version === b.version;
+const sameBuilt = (a: BuiltResource, b: BuiltResource): boolean =>
+  a.version === b.version && isDeepStrictEqual(a.refusals, b.refusals);
 const sameName = (key: string): string => key;
+
+function withRefusals(resource: Resource, refusals: readonly Refusal[]): BuiltResource {
+  return refusals.length === 0 ? resource : { ...resource, refusals };
+}
 
 function clusterTable(graph: Graph, { backends }: RoutingTables): ResourceTable {
   const table = graph.derive(
@@ -72,7 +87,7 @@ function clusterTable(graph: Graph, { backends }: RoutingTables): ResourceTable 
       createResource(
         typeUrl.cluster,
         name,
-        encode('envoy.config.cluster.v3.Cluster', translateCluster(name, transport, backend.policies)),
+        encodeValid('envoy.config.cluster.v3.Cluster', translateCluster(name, transport, backend.policies)),
       ),
     sameVersion,
   );
@@ -87,7 +102,7 @@ function loadAssignmentTable(graph: Graph, { endpoints }: RoutingTables): Resour
     (name, resolved) => {
       if (resolved.isExternal) return undefined;
       const assignment = translateClusterLoadAssignment(name, resolved.endpoints);
-      return createResource(type, name, encode('envoy.config.endpoint.v3.ClusterLoadAssignment', assignment));
+      return createResource(type, name, encodeValid('envoy.config.endpoint.v3.ClusterLoadAssignment', assignment));
     },
     sameVersion,
   );
@@ -102,7 +117,10 @@ function secretTable(graph: Graph, { certificates }: RoutingTables, standIn: Tab
     all,
     (key, certificate) => {
       const name = secretName(key);
-      const secret = encode('envoy.extensions.transport_sockets.tls.v3.Secret', translateSecret(name, certificate));
+      const secret = encodeValid(
+        'envoy.extensions.transport_sockets.tls.v3.Secret',
+        translateSecret(name, certificate),
+      );
       return createResource(typeUrl.secret, name, secret);
     },
     sameVersion,
@@ -164,10 +182,18 @@ function httpsListenerTable(
           },
         ]),
       );
-      const listener = translateHttpsListener(listen, servedHosts, look(defaults, '')?.policies ?? noPolicies);
-      return listener && listenerResource(name, listener);
+      const { body, left } = encodeHttpsListener(listen, servedHosts, look(defaults, '')?.policies ?? noPolicies);
+      if (body === undefined) return undefined;
+      const refusals = left.flatMap(({ host, error }) => {
+        const asking = look(hostsOfRouting, host)?.host.routes.find(({ policies }) => clientAuthenticationOf(policies));
+        const cost = `Clients that ask for "${host}" get no connection, or that of another host`;
+        return asking === undefined
+          ? []
+          : [{ origin: { ...asking.origin, field: 'metadata.annotations' }, error, cost }];
+      });
+      return withRefusals(createResource(typeUrl.listener, name, body), refusals);
     },
-    sameVersion,
+    sameBuilt,
   );
   return { typeUrl: typeUrl.listener, table, nameOf: sameName };
 }
@@ -213,7 +239,7 @@ function servedCertificates(
 }
 
 function listenerResource(name: string, listener: ReturnType<typeof translateHttpListener>): Resource {
-  return createResource(typeUrl.listener, name, encode('envoy.config.listener.v3.Listener', listener));
+  return createResource(typeUrl.listener, name, encodeValid('envoy.config.listener.v3.Listener', listener));
 }
 
 function routeConfigurationTable(graph: Graph, { defaults }: RoutingTables, listen: ListenAddress): ResourceTable {
@@ -227,8 +253,8 @@ function routeConfigurationTable(graph: Graph, { defaults }: RoutingTables, list
       return createResource(
         typeUrl.routeConfiguration,
         name,
-        encode('envoy.config.route.v3.RouteConfiguration', translateVhdsRouteConfiguration(name, plan)),
-        encode('envoy.config.route.v3.RouteConfiguration', translateRouteConfiguration(name, plan)),
+        encodeValid('envoy.config.route.v3.RouteConfiguration', translateVhdsRouteConfiguration(name, plan)),
+        encodeValid('envoy.config.route.v3.RouteConfiguration', translateRouteConfiguration(name, plan)),
       );
     },
     sameVersion,
@@ -252,7 +278,7 @@ function virtualHostTable(
       if (routes === 'https' && !isReachableOverTls(host, look, tls)) return undefined;
       const hasEndpoints = (backend: string): boolean => look(populated, backend) === true;
       const catchAll = name.startsWith('*.') ? look(hosts, anyHost)?.host : undefined;
-      const virtualHost = translateVirtualHost(routes, availableHost(host, hasEndpoints), {
+      const { body, refusals } = encodeHost(routes, availableHost(host, hasEndpoints), {
         unmatched: name === anyHost ? undefined : unmatched,
         catchAll: catchAll && availableHost(catchAll, hasEndpoints),
         defaultBackend: unmatched?.action.kind === 'backend' ? unmatched.action.backend : undefined,
@@ -260,13 +286,9 @@ function virtualHostTable(
         isCoveredByTls: (routes === 'http' || look(tls.believing, '') === true) && isCoveredByTls(host, look, hosts),
         believesProxies: look(tls.believing, '') === true,
       });
-      return createResource(
-        typeUrl.virtualHost,
-        nameOf(name),
-        encode('envoy.config.route.v3.VirtualHost', virtualHost),
-      );
+      return withRefusals(createResource(typeUrl.virtualHost, nameOf(name), body), refusals);
     },
-    sameVersion,
+    sameBuilt,
   );
   return { typeUrl: typeUrl.virtualHost, table, nameOf };
 }

@@ -19,6 +19,7 @@ import type { Problem } from '../model/problem.ts';
 import type { ListenAddress } from '../translate/listener.ts';
 import type { ResourceChange } from '../xds/view.ts';
 import { failureProblems } from './failure-problems.ts';
+import { refusalProblems } from './refusal-problems.ts';
 import { settingsTable } from './settings-table.ts';
 import { resourceTables } from './resource-tables.ts';
 import type { ResourceTable } from './resource-tables.ts';
@@ -171,7 +172,12 @@ export class Translation {
 
   /** All problems of all objects, sorted. */
   problems(): readonly Problem[] {
-    return [...this.#problems.values(), this.#failures].flat().toSorted(compareProblems);
+    const sorted = [...this.#problems.values(), this.#failures].flat().toSorted(compareProblems);
+    // What both virtual hosts of a host would be refused for is said once.
+    return sorted.filter((problem, index) => {
+      const before = sorted[index - 1];
+      return problem.reason !== 'ResourceRefused' || before === undefined || compareProblems(before, problem) !== 0;
+    });
   }
 
   /** Grows when a problem comes, changes or goes. */
@@ -228,7 +234,11 @@ export class Translation {
   }
 
   #changedResources(changes: Changes): readonly ResourceChange[] {
-    for (const table of this.#judged) this.#keepProblems(table, changes);
+    for (const table of this.#judged) this.#keepProblems(table, changes, ({ problems }) => problems);
+    const objects = this.#objects;
+    for (const { table } of this.#resources) {
+      this.#keepProblems(table, changes, ({ refusals = [] }) => refusalProblems(refusals, objects));
+    }
     for (const table of [this.#objects.Ingress, this.#verdicts]) {
       for (const key of changes.get(table) ?? []) this.#touchedIngresses.add(key);
     }
@@ -249,9 +259,10 @@ export class Translation {
     this.#problemChanges += 1;
   }
 
-  #keepProblems(table: Table<Judged>, changes: Changes): void {
+  #keepProblems<V>(table: Table<V>, changes: Changes, problemsOf: (value: V) => readonly Problem[]): void {
     for (const key of changes.get(table) ?? []) {
-      const problems = table.get(key)?.problems ?? [];
+      const value = table.get(key);
+      const problems = value === undefined ? [] : problemsOf(value);
       const place = `${table.name} ${key}`;
       if (problems.length === 0 && !this.#problems.has(place)) continue;
       this.#problemChanges += 1;

@@ -19,3 +19,12 @@ export function isForeignAddress(address: string): boolean {
   if (isIPv6(address)) return !refused.check(address, 'ipv6');
   return !firstOctets.has(address.slice(0, address.indexOf('.'))) || !refused.check(address);
 }
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8);
+loopback.addAddress('::1', 'ipv6');
+
+/** The same, or the machine itself: what may be an endpoint where the operator of a single machine allows it. */
+export function isReachableAddress(address: string): boolean {
+  return isForeignAddress(address) || loopback.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+}
