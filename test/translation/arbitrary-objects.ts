@@ -49,7 +49,7 @@ const wrongType = fc.constantFrom<unknown>(
 );
 
 const serviceName = mostly(fc.constantFrom('web', 'web', 'api', 'gone', 'headless', 'outside', 'canary'), hostile, 80);
-const secretName = mostly(fc.constantFrom('tls', 'tls', 'auth', 'ca', 'gone'), hostile, 40);
+const nameOfSecret = mostly(fc.constantFrom('tls', 'tls', 'auth', 'ca', 'gone'), hostile, 40);
 
 const host: Arbitrary<Text> = mostly(
   fc.constantFrom<Text>(
@@ -181,7 +181,7 @@ const ingress: Arbitrary<(set: number, index: number) => RawObject> = fc
       maxLength: 3,
     }),
     tls: fc.array(
-      fc.record({ hosts: fc.array(host, { maxLength: 2 }), secretName: fc.option(secretName, { freq: 8 }) }),
+      fc.record({ hosts: fc.array(host, { maxLength: 2 }), secretName: fc.option(nameOfSecret, { freq: 8 }) }),
       {
         maxLength: 2,
       },
