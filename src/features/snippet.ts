@@ -195,7 +195,8 @@ class Draft {
     }
     if (path !== undefined) return 'is not supported in a location';
     const whole = `^.*?(?:${regex}).*$`;
-    const [, scheme, host = '', rest = target] = /^(?:(https?):\/\/([a-z0-9.-]{1,253}))?(\/[!-~]*|)$/i.exec(target) ?? [];
+    const [, scheme, host = '', rest = target] =
+      /^(?:(https?):\/\/([a-z0-9.-]{1,253}))?(\/[!-~]*|)$/i.exec(target) ?? [];
     const variables = rest.replaceAll(/\$[1-9]/g, '').includes('$') || rest.includes('?');
     if (variables || (isAway && scheme === undefined)) {
       const location = nginxFormat(target);

@@ -120,7 +120,8 @@ describeWithEnvoy('an Envoy that is given hostile Ingresses', () => {
   /** What the Envoy refused, with what it said. */
   const refusals = () =>
     s.serving.events.flatMap((event) => (event.kind === 'nack' ? [`${event.names.join(' ')}: ${event.message}`] : []));
-  const mistakes = () => s.serving.translation.problems().filter(({ reason }) => reason === 'InternalError' || reason === 'ResourceRefused');
+  const mistakes = () =>
+    s.serving.translation.problems().filter(({ reason }) => reason === 'InternalError' || reason === 'ResourceRefused');
 
   /** A refused response is sent again in halves, down to what is at fault. */
   const culprits = (ingresses: readonly Ingress[]): Promise<string> =>
