@@ -5,17 +5,22 @@
 
 /** The arguments that each may have. */
 const commands: ReadonlyMap<string, RegExp> = new Map([
+  // The words for each status, and nothing else of the request.
+  ['CEL', /^\(\{(\d{3}:'[A-Za-z ()-]+',?)+\}\[response\.code\]\)$/],
   ['DOWNSTREAM_PEER_CERT', /^$/],
   ['DOWNSTREAM_PEER_ISSUER', /^$/],
   ['DOWNSTREAM_PEER_SUBJECT', /^$/],
   ['DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT', /^$/],
   ['FILTER_STATE', /^\(sluice[\w.-]*:PLAIN\)$/],
+  ['LOCAL_REPLY_BODY', /^$/],
   ['METADATA', /^\(ROUTE:sluice:[\w.:-]+\)$/],
   ['PATH', /^\(NQ:PATH\)$/],
   ['QUERY_PARAM', /^\([\w.~-]+\)$/],
   ['QUERY_PARAMS', /^\(ORIG\)$/],
   ['REQ', /^\((?::authority|:AUTHORITY|:method|:path|[\w-]+)\)$/],
+  ['RESPONSE_CODE', /^$/],
   ['UNIQUE_ID', /^$/],
+  ['UPSTREAM_HOST', /^$/],
   ['UPSTREAM_METADATA', /^\(envoy\.lb:sluice[\w.-]*\)$/],
 ]);
 
