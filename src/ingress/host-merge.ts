@@ -74,10 +74,10 @@ export function mergeHost(
 ): MergedHost {
   const problems: Problem[] = [];
   const sorted = ownReadings(name, readings, ownership, problems);
-  const { policies, closed } = hostPolicies(name, sorted, ownership, problems);
+  const { policies, closed: closedReadings } = hostPolicies(name, sorted, ownership, problems);
   const parts = sorted.flatMap((reading) => {
     const part = reading.hosts.get(name);
-    return part === undefined ? [] : closed.has(reading) ? closedPart(part) : part;
+    return part === undefined ? [] : closedReadings.has(reading) ? closedPart(part) : part;
   });
   const merged = mergeRoutes(
     name,
@@ -163,13 +163,11 @@ function implicitRoot(parts: readonly HostReading[]): Route | undefined {
 
 /** Nothing of it is served, and nobody else gets its paths. */
 function closedPart(part: HostReading): HostReading {
-  const close = ({ match, origin }: Route): Route => ({
-    match,
-    action: { kind: 'unavailable', isClosed: true },
-    policies: noPolicies,
-    origin,
-  });
-  return { ...part, routes: part.routes.map(close), fallback: part.fallback && close(part.fallback) };
+  return { ...part, routes: part.routes.map(closed), fallback: part.fallback && closed(part.fallback) };
+}
+
+function closed({ match, origin }: Route): Route {
+  return { match, action: { kind: 'unavailable', isClosed: true }, policies: noPolicies, origin };
 }
 
 function isFlag({ origin }: CertificateClaim): boolean {

@@ -138,7 +138,9 @@ describe('what is secret', () => {
     ]);
     await sluice.waitForOutput(/"msg":"serving"/, { within: 20_000 });
     adminPort = Number(/"admin":"[^"]*:(\d+)"|"adminPort":(\d+)/.exec(sluice.output())?.slice(1).find(Boolean));
-    await eventually(async () => expect((await page('/readyz')).status).toBe(200));
+    await eventually(async () => {
+      if ((await page('/readyz')).status !== 200) throw new Error('it is not ready');
+    });
   }, 40_000);
   afterAll(async () => {
     await sluice.stop();

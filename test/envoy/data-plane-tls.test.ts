@@ -159,9 +159,9 @@ describeWithEnvoy('TLS clients', () => {
     expect(await outcome('a.test')).toBe('421');
     const port = await s.envoy.listenerPort('https');
     const session = connectHttp2(`https://127.0.0.1:${port}`, { servername: 'b.test', rejectUnauthorized: false });
-    const ask = (authority: string): Promise<number> =>
+    const ask = (host: string): Promise<number> =>
       new Promise((fulfil, reject) => {
-        const request = session.request({ ':path': '/', ':authority': authority });
+        const request = session.request({ ':path': '/', ':authority': host });
         request.on('response', (headers) => fulfil(Number(headers[':status'])));
         request.on('error', reject);
         request.end();
