@@ -8,7 +8,7 @@ import { UsageError } from './setting.ts';
 import { ApiClient } from './source/api-client.ts';
 import type { KubeConnection } from './source/kube-config.ts';
 import { realTiming } from './source/timing.ts';
-import type { TlsSource } from './xds/tls-credentials.ts';
+import type { TlsSource } from './xds/mutual-tls.ts';
 
 export interface OpenedTls {
   /** Absent for plaintext. */

@@ -1,7 +1,7 @@
 /** Certificates in files that somebody else renews, such as cert-manager: read again and again, taken up when they fit together. */
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
-import type { TlsMaterial, TlsSource } from '../xds/tls-credentials.ts';
+import type { TlsMaterial, TlsSource } from '../xds/mutual-tls.ts';
 
 export interface CertificateFilesOptions {
   readonly certFile: string;

@@ -12,7 +12,7 @@ import {
   type Generations,
   type Lifetimes,
 } from './generations.ts';
-import type { TlsMaterial, TlsSource } from '../xds/tls-credentials.ts';
+import type { TlsMaterial, TlsSource } from '../xds/mutual-tls.ts';
 import type { SecretStore } from './secret-store.ts';
 import { hasSigned, makeAuthority, makeLeaf, type Pair } from './x509.ts';
 

@@ -12,18 +12,33 @@ type ClientConfig = MessageTypes['envoy.service.status.v3.ClientConfig'];
 type ResourceStatus = MessageTypes['envoy.service.status.v3.ClientConfig.GenericXdsConfig'];
 type StringMatcher = MessageTypes['envoy.type.matcher.v3.StringMatcher'];
 
+export interface StreamView {
+  readonly stream: DiscoveryStream;
+  readonly view: View;
+}
+
 /** One ClientConfig for each stream that the request's node matchers let through; all of them if there are none. */
-export function clientStatus(
-  request: StatusRequest,
-  streams: readonly { readonly stream: DiscoveryStream; readonly view: View }[],
-): StatusResponse {
+export function clientStatus(request: StatusRequest, streams: readonly StreamView[]): StatusResponse {
   const withContents = request.exclude_resource_contents !== true;
+  return { config: selectedBy(request, streams).map(({ stream, view }) => clientConfig(stream, view, withContents)) };
+}
+
+/** How many resources an answer would be about, at most. */
+export function countEntries(request: StatusRequest, streams: readonly StreamView[]): number {
+  const counts = selectedBy(request, streams).flatMap(({ stream, view }) =>
+    stream.session
+      .subscriptions()
+      .map(({ wildcard, typeUrl: type, names, dirty }) => (wildcard ? view.size(type) : 0) + names.size + dirty.size),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+function selectedBy(request: StatusRequest, streams: readonly StreamView[]): readonly StreamView[] {
   const matchers = request.node_matchers ?? [];
-  const selected = streams.filter(
+  return streams.filter(
     ({ stream }) =>
       matchers.length === 0 || matchers.some((matcher) => matchesText(matcher.node_id, stream.node.id ?? '')),
   );
-  return { config: selected.map(({ stream, view }) => clientConfig(stream, view, withContents)) };
 }
 
 function clientConfig(stream: DiscoveryStream, view: View, withContents: boolean): ClientConfig {

@@ -4,8 +4,15 @@ import { status } from '@grpc/grpc-js';
 import { decode } from '../proto/message.ts';
 import type { MessageTypes } from '../proto/message.ts';
 import { messageNameOf } from '../proto/type-url.ts';
+import type { Allowance } from './allowance.ts';
+import { firstRequestMissing, statusDetails } from './call-guard.ts';
 import { readDeltaRequest } from './delta-request.ts';
 import type { ReadDeltaRequest } from './delta-request.ts';
+import type { ServerLimits } from './limits.ts';
+import { identityOf } from './node-identity.ts';
+import type { Node } from './node-identity.ts';
+import { overweight } from './request-weight.ts';
+import type { ResourceStore } from './resource-store.ts';
 import { Session } from './session.ts';
 import type { Reception, Response } from './session.ts';
 import type { Substitute } from './delivery.ts';
@@ -20,7 +27,6 @@ type DiscoveryRequest =
   | ({ readonly kind: 'delta' } & ReadDeltaRequest);
 /** Both ways in encoded messages: requests are decoded when it is the stream's turn, because one can name ten thousand resources. */
 export type DiscoveryCall = ServerDuplexStream<Buffer, Buffer>;
-export type Node = MessageTypes['envoy.config.core.v3.Node'];
 
 /** What happens on a stream, for logs and metrics. */
 export type StreamEvent =
@@ -52,11 +58,12 @@ export interface StreamSettings {
   readonly view: SubscribableView;
   readonly substitute: Substitute;
   readonly turns: Turns;
+  readonly limits: ServerLimits;
+  /** What the connection's requests may still cost. */
+  readonly allowance: Allowance;
+  readonly store: Pick<ResourceStore, 'unknownNames' | 'peakNames'>;
   readonly observe: (stream: DiscoveryStream, event: StreamEvent) => void;
 }
-
-/** A client that has not read for so long is cut off: it gets the newest state when it comes back. */
-const stallLimitMs = 30_000;
 
 /** Others do not wait for the bytes of a client that has not read for so long. */
 const slowAfterMs = 500;
@@ -76,6 +83,7 @@ export class DiscoveryStream implements Turn {
   readonly peer: string;
   readonly connectedAt = new Date();
   readonly session: Session;
+  /** As the first request has it that has one. A stream keeps it: what it is given does not depend on it. */
   node: Node = {};
   readonly #call: DiscoveryCall;
   readonly #settings: StreamSettings;
@@ -86,6 +94,11 @@ export class DiscoveryStream implements Turn {
   #lent = 0;
   /** Requests that were read and wait for the stream's turn. */
   #inbox: Buffer[] = [];
+  #listeningSince: number | undefined;
+  #hasAsked = false;
+  #hasNode = false;
+  /** Ends the wait for a part of the connection's allowance. */
+  #rest: NodeJS.Timeout | undefined;
   #isOpen = true;
 
   constructor(call: DiscoveryCall, settings: StreamSettings) {
@@ -97,7 +110,7 @@ export class DiscoveryStream implements Turn {
     this.session = new Session(settings.protocol, settings.view, settings.substitute);
     call.on('end', () => {
       // Who asks and says goodbye in one breath still gets an answer.
-      this.#readInbox();
+      this.#readInbox(performance.now());
       this.#send();
       this.#close();
       call.end();
@@ -113,6 +126,7 @@ export class DiscoveryStream implements Turn {
    * be told of each resource one by one.
    */
   listen(): void {
+    this.#listeningSince = performance.now();
     this.#call.on('data', (message: Buffer) => {
       this.#inbox.push(message);
       if (this.#inbox.length >= inboxLimit) this.#call.pause();
@@ -127,39 +141,61 @@ export class DiscoveryStream implements Turn {
 
   /** Reads what was asked, and sends what may be sent now. */
   takeTurn(): void {
-    const { turns } = this.#settings;
-    this.#readInbox();
+    const { turns, allowance } = this.#settings;
+    const began = performance.now();
+    const wait = this.#inbox.length === 0 ? 0 : allowance.waitMs(began);
+    if (wait === 0) this.#readInbox(began);
+    else this.#rest ??= setTimeout(() => this.#resume(), wait).unref();
     if (!turns.hasRoom && this.session.backlog >= largeBacklog) turns.park(this);
     else this.#send();
   }
 
-  /** To be called now and then: goes on without an answer that never came, and cuts off who does not read. */
+  /** To be called now and then: goes on without an answer that never came, and cuts off who does not read or ask. */
   checkPatience(): void {
-    const stalledMs = this.#stalledSince === undefined ? 0 : performance.now() - this.#stalledSince;
+    const { stallMs, firstRequestMs } = this.#settings.limits;
+    const now = performance.now();
+    const stalledMs = this.#stalledSince === undefined ? 0 : now - this.#stalledSince;
+    const isSilent = !this.#hasAsked && this.#listeningSince !== undefined;
     if (stalledMs > slowAfterMs) this.#giveBack(this.#lent);
-    if (stalledMs > stallLimitMs) this.end(status.DEADLINE_EXCEEDED, 'the client did not read for 30 s');
-    else if (this.session.isWaiting) this.pump();
+    if (stalledMs > stallMs) this.end(status.DEADLINE_EXCEEDED, `the client did not read for ${stallMs / 1_000} s`);
+    else if (isSilent && now - (this.#listeningSince ?? now) > firstRequestMs) {
+      this.end(status.DEADLINE_EXCEEDED, firstRequestMissing(firstRequestMs));
+    } else if (this.session.isWaiting) this.pump();
   }
 
   /** Ends the stream with a gRPC status; the client is expected to come back. */
   end(code: status, details: string): void {
     if (!this.#isOpen) return;
     this.#close();
-    this.#call.emit('error', { code, details });
+    this.#call.emit('error', { code, details: statusDetails(details) });
   }
 
-  #readInbox(): void {
+  #resume(): void {
+    this.#rest = undefined;
+    this.pump();
+  }
+
+  #readInbox(began: number): void {
     const inbox = this.#inbox;
     if (inbox.length === 0) return;
     this.#inbox = [];
+    this.#hasAsked = true;
     for (const bytes of inbox) {
       const request = this.#isOpen ? this.#decode(bytes) : undefined;
       if (request !== undefined) this.#receive(request);
     }
+    const now = performance.now();
+    this.#settings.allowance.spend(now - began, now);
     if (inbox.length >= inboxLimit) this.#call.resume();
   }
 
   #decode(bytes: Buffer): DiscoveryRequest | undefined {
+    const { limits } = this.#settings;
+    const fault = overweight(this.protocol, bytes, limits, this.#nameLimit);
+    if (fault !== undefined) {
+      this.end(status.INVALID_ARGUMENT, fault);
+      return undefined;
+    }
     try {
       if (this.protocol === 'delta') return { kind: 'delta', ...readDeltaRequest(bytes) };
       return { kind: 'sotw', message: decode('envoy.service.discovery.v3.DiscoveryRequest', bytes) };
@@ -209,8 +245,12 @@ export class DiscoveryStream implements Turn {
 
   #receive(request: DiscoveryRequest): void {
     const { message } = request;
-    // Only what tells nodes apart: Envoy lists every extension it was built with, and anything may stand in the metadata.
-    if (message.node !== undefined) this.node = identityOf(message.node);
+    if (message.node !== undefined && !this.#hasNode) {
+      if ((message.node.id ?? '') === '')
+        return this.end(status.INVALID_ARGUMENT, 'node.id is empty: give each Envoy one');
+      this.#hasNode = true;
+      this.node = identityOf(message.node);
+    }
     const typeUrl = message.type_url ?? this.#settings.typeUrl ?? '';
     const only = this.#settings.typeUrl;
     if (typeUrl === '')
@@ -220,7 +260,29 @@ export class DiscoveryStream implements Turn {
     }
     // Of a type that is never served there is nothing to say, now or later, and nothing to remember.
     if (messageNameOf(typeUrl) === undefined) return;
+    const excess = this.#excessOf(typeUrl, request);
+    if (excess !== undefined) return this.end(status.RESOURCE_EXHAUSTED, excess);
     this.#report(typeUrl, this.#receiveTyped(typeUrl, request));
+  }
+
+  /** Names cost memory, above all those that nothing has. */
+  #excessOf(typeUrl: string, request: DiscoveryRequest): string | undefined {
+    const { view, store, limits } = this.#settings;
+    const asked = request.kind === 'sotw' ? request.message.resource_names : request.message.resource_names_subscribe;
+    if (asked === undefined || asked.length === 0) return undefined;
+    const known = this.session.subscriptions().find((each) => each.typeUrl === typeUrl)?.names.size ?? 0;
+    const total = request.kind === 'sotw' ? asked.length : known + asked.length;
+    // Who asks again for what it has asked for is rare enough to be counted twice.
+    if (total > this.#nameLimit) return `the stream asks for ${total} names; at most ${this.#nameLimit} are taken`;
+    const room = limits.unknownNames - store.unknownNames;
+    if (asked.length <= room) return undefined;
+    const table = view.table(typeUrl);
+    const unknown = asked.filter((name) => table.find(name) === undefined).length;
+    return unknown > 0 && unknown > room ? 'too many names are asked for that nothing has' : undefined;
+  }
+
+  get #nameLimit(): number {
+    return Math.max(this.#settings.limits.names, 2 * this.#settings.store.peakNames);
   }
 
   #receiveTyped(typeUrl: string, request: DiscoveryRequest): Reception {
@@ -248,6 +310,7 @@ export class DiscoveryStream implements Turn {
     this.#isOpen = false;
     this.session.close();
     this.#inbox = [];
+    clearTimeout(this.#rest);
     this.#settings.turns.leave(this);
     this.#giveBack(this.#lent);
     this.#observe({ kind: 'closed' });
@@ -256,8 +319,4 @@ export class DiscoveryStream implements Turn {
   #observe(event: StreamEvent): void {
     this.#settings.observe(this, event);
   }
-}
-
-function identityOf({ id = '', cluster = '', user_agent_name: agent = '' }: Node): Node {
-  return { id, cluster, user_agent_name: agent };
 }

@@ -2,6 +2,7 @@
 import { status } from '@grpc/grpc-js';
 import type { sendUnaryData, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import type { MessageTypes } from '../proto/message.ts';
+import { statusDetails } from './call-guard.ts';
 
 type HealthRequest = MessageTypes['grpc.health.v1.HealthCheckRequest'];
 type HealthResponse = MessageTypes['grpc.health.v1.HealthCheckResponse'];
@@ -26,7 +27,7 @@ export class Health {
   check(call: ServerUnaryCall<HealthRequest, HealthResponse>, reply: sendUnaryData<HealthResponse>): void {
     const service = call.request.service ?? '';
     if (this.#services.includes(service)) reply(null, this.#stateOf(service));
-    else reply({ code: status.NOT_FOUND, details: `there is no service "${service}" here` });
+    else reply({ code: status.NOT_FOUND, details: statusDetails(`there is no service "${service}" here`) });
   }
 
   watch(call: WatchCall): void {

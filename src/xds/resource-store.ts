@@ -16,6 +16,8 @@ export class ResourceStore {
   readonly sotw = new View();
   #sequence = 0;
   #sotwClients = 0;
+  #peakNameBytes = 0;
+  #peakNames = 0;
   /** Tables that have changed while no SotW client was there to be given whole ones. */
   readonly #staleTables = new Set<string>();
 
@@ -24,11 +26,31 @@ export class ResourceStore {
     return this.#sequence;
   }
 
+  /**
+   * About how many bytes a client needs that names all it has been given of one type: what there was once, it may still have when it
+   * comes back.
+   */
+  get peakNameBytes(): number {
+    return this.#peakNameBytes;
+  }
+
+  /** The most resources of one type that there have been. */
+  get peakNames(): number {
+    return this.#peakNames;
+  }
+
+  /** How many names are asked for that nothing has. */
+  get unknownNames(): number {
+    return this.delta.unknownNames + this.sotw.unknownNames;
+  }
+
   /** Publishes changes that belong together; gives back the subscribers that now have something to send. */
   publish(changes: readonly ResourceChange[]): ReadonlySet<Subscriber> {
     this.#sequence += 1;
     const told = this.delta.apply(changes, this.#sequence);
     const inlined = this.sotw.apply(this.#withInlinedHosts(changes), this.#sequence);
+    this.#peakNameBytes = Math.max(this.#peakNameBytes, this.delta.nameBytes);
+    this.#peakNames = Math.max(this.#peakNames, this.delta.mostNames);
     return new Set([...told, ...inlined]);
   }
 

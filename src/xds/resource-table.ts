@@ -29,6 +29,8 @@ export class ResourceTable {
   readonly #watchers = new Set<Watcher>();
   /** Of the resources that exist. Not to be changed by others. */
   readonly ids = new IdSet();
+  /** Characters in the names of the resources that exist. */
+  #nameLength = 0;
   #all: readonly Resource[] | undefined;
   #sortedNames: readonly string[] | undefined;
   #digest = 0n;
@@ -42,6 +44,15 @@ export class ResourceTable {
   /** How many resources there are. */
   get size(): number {
     return this.ids.size;
+  }
+
+  get nameLength(): number {
+    return this.#nameLength;
+  }
+
+  /** How many names are only asked for: nothing has them. */
+  get unknownNames(): number {
+    return this.#ids.size - this.ids.size;
   }
 
   get(name: string): Resource | undefined {
@@ -148,9 +159,11 @@ export class ResourceTable {
     this.#sortedNames = undefined;
     if (after === undefined) {
       this.ids.delete(id);
+      this.#nameLength -= this.nameOf(id).length;
       this.release(id);
     } else {
       this.ids.add(id);
+      this.#nameLength += after.name.length;
       this.acquire(after.name);
     }
   }

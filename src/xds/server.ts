@@ -1,26 +1,27 @@
 /** The gRPC server: every discovery service, client status, health and reflection over one store of resources. */
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
-import type { sendUnaryData, ServerDuplexStream, ServerUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { encode } from '../proto/message.ts';
-import type { MessageTypes } from '../proto/message.ts';
 import { serviceDefinition } from '../proto/service.ts';
 import { typeUrl } from '../proto/type-url.ts';
 import { Acceptor } from './acceptor.ts';
-import { clientStatus } from './client-status.ts';
+import { Allowance } from './allowance.ts';
+import { callGuard } from './call-guard.ts';
+import { ClientStatusService } from './client-status-service.ts';
+import type { StreamView } from './client-status.ts';
 import type { Substitute } from './delivery.ts';
 import { DiscoveryStream } from './discovery-stream.ts';
 import type { DiscoveryCall, Protocol, StreamEvent } from './discovery-stream.ts';
 import { Health } from './health.ts';
+import { defaultServerLimits } from './limits.ts';
+import type { ConnectionRefusal, ServerLimits } from './limits.ts';
+import type { TlsSource } from './mutual-tls.ts';
 import { reflectionServices } from './reflection.ts';
 import { createResource } from './resource.ts';
 import type { Resource } from './resource.ts';
 import { ResourceStore } from './resource-store.ts';
-import { tlsCredentials, type TlsSource } from './tls-credentials.ts';
 import { Turns } from './turns.ts';
-import type { ResourceChange, View } from './view.ts';
-
-type StatusRequest = MessageTypes['envoy.service.status.v3.ClientStatusRequest'];
-type StatusResponse = MessageTypes['envoy.service.status.v3.ClientStatusResponse'];
+import type { ResourceChange } from './view.ts';
 
 export interface XdsServerOptions {
   readonly host: string;
@@ -28,7 +29,12 @@ export interface XdsServerOptions {
   readonly port: number;
   /** Clients must show a certificate that its authorities have signed. Without it the server is plaintext. */
   readonly tls?: TlsSource;
+  /** Names (DNS or URI) of which a client's certificate must have one; absent means that any will do. */
+  readonly clientNames?: readonly string[];
+  readonly limits?: Partial<ServerLimits>;
   readonly observe: (stream: DiscoveryStream, event: StreamEvent) => void;
+  /** A connection was not taken in. */
+  readonly observeRefusal?: (reason: ConnectionRefusal, details: string) => void;
 }
 
 /** The discovery services with their methods; the type is undefined for the aggregated one. */
@@ -90,8 +96,11 @@ const shutdownGraceMs = 2_000;
 
 export class XdsServer {
   readonly store = new ResourceStore();
+  /** The paths of all methods that can be called. */
+  readonly methods: string[] = [];
   readonly #server: Server;
   readonly #options: XdsServerOptions;
+  readonly #limits: ServerLimits;
   readonly #streams = new Map<unknown, DiscoveryStream>();
   readonly #turns = new Turns();
   readonly #substitute = endpointSubstitutes();
@@ -102,12 +111,27 @@ export class XdsServer {
 
   constructor(options: XdsServerOptions) {
     this.#options = options;
+    this.#limits = { ...defaultServerLimits, ...options.limits };
+    const { store } = this;
+    const { messageBytes, streamsPerConnection, idleMs, firstRequestMs, keepaliveMs, keepaliveTimeoutMs } =
+      this.#limits;
     this.#server = new Server({
-      'grpc.keepalive_time_ms': 30_000,
-      'grpc.keepalive_timeout_ms': 10_000,
-      // Clients send the names and versions of all they have when they come back.
-      'grpc.max_receive_message_length': 16 * 1024 * 1024,
+      'grpc.keepalive_time_ms': keepaliveMs,
+      'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
+      'grpc.max_connection_idle_ms': idleMs,
+      'grpc.max_concurrent_streams': streamsPerConnection,
+      // Read for each call. Clients that come back send the names and versions of all that they have.
+      get 'grpc.max_receive_message_length'() {
+        return Math.max(messageBytes, 2 * store.peakNameBytes);
+      },
       'grpc.max_send_message_length': -1,
+      interceptors: [
+        callGuard({
+          firstRequestMs,
+          allowanceOf: (peer) => this.#allowanceOf(peer),
+          isPatient: (path) => discoveryServices.some(({ name }) => path.startsWith(`/${name}/`)),
+        }),
+      ],
     });
     const names = [...discoveryServices.map(({ name }) => name), statusService];
     this.#health = new Health(names);
@@ -116,15 +140,23 @@ export class XdsServer {
 
   /** @returns the port. Throws what the operating system says when the address can't be bound. */
   async start(): Promise<number> {
-    const { host, port, tls } = this.#options;
-    const credentials = tls === undefined ? ServerCredentials.createInsecure() : tlsCredentials(tls);
-    const injector = this.#server.createConnectionInjector(credentials);
-    this.#acceptor = new Acceptor(this.#turns, (connection) => injector.injectConnection(connection));
+    const { host, port, tls, clientNames, observeRefusal } = this.#options;
+    // TLS is ended before, in the acceptor.
+    const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+    this.#acceptor = new Acceptor({
+      turns: this.#turns,
+      limits: this.#limits,
+      ...(tls && { tls }),
+      ...(clientNames && { clientNames }),
+      handOn: (connection) => injector.injectConnection(connection),
+      refuse: (reason, details) => observeRefusal?.(reason, details),
+    });
     const bound = await this.#acceptor.listen(host, port);
     let checks = 0;
     this.#patience = setInterval(() => {
       for (const stream of this.#streams.values()) stream.checkPatience();
       checks += 1;
+      this.#acceptor?.cutSilent(performance.now());
       if (checks % checksPerSweep === 0) this.store.sweep();
     }, patienceCheckMs);
     return bound;
@@ -137,6 +169,11 @@ export class XdsServer {
     this.#health.serve();
     if (isFirst) for (const stream of this.#streams.values()) stream.listen();
     for (const subscriber of told) this.#streams.get(subscriber)?.pump();
+  }
+
+  /** How many connections are open. */
+  get connections(): number {
+    return this.#acceptor?.connections ?? 0;
   }
 
   /** By age. */
@@ -169,33 +206,38 @@ export class XdsServer {
       if (service.sotw !== undefined) {
         methods[service.sotw] = (call: DiscoveryCall) => this.#open(call, 'sotw', service.typeUrl);
       }
-      this.#server.addService(serviceDefinition(service.name, 'raw'), methods);
+      this.#add(serviceDefinition(service.name, 'raw'), methods);
     }
-    this.#server.addService(serviceDefinition(statusService), {
-      FetchClientStatus: (call: ServerUnaryCall<StatusRequest, StatusResponse>, reply: sendUnaryData<StatusResponse>) =>
-        reply(null, this.#status(call.request)),
-      StreamClientStatus: (call: ServerDuplexStream<StatusRequest, StatusResponse>) => {
-        call.on('data', (request: StatusRequest) => call.write(this.#status(request)));
-        call.on('end', () => call.end());
-        call.on('error', () => undefined);
-      },
-    });
-    this.#server.addService(serviceDefinition(healthService), {
+    const clients = new ClientStatusService(() => this.#statusViews(), this.#limits.statusEntries);
+    this.#add(serviceDefinition(statusService), clients.implementation());
+    this.#add(serviceDefinition(healthService), {
       Check: this.#health.check.bind(this.#health),
       Watch: this.#health.watch.bind(this.#health),
     });
     for (const { definition, implementation } of reflectionServices(names)) {
-      this.#server.addService(definition, implementation);
+      this.#add(definition, implementation);
     }
   }
 
+  #add(definition: ServiceDefinition, implementation: UntypedServiceImplementation): void {
+    this.#server.addService(definition, implementation);
+    this.methods.push(...Object.values(definition).map(({ path }) => path));
+  }
+
   #open(call: DiscoveryCall, protocol: Protocol, type: string | undefined): void {
+    if (this.#streams.size >= this.#limits.streams) {
+      call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: 'too many discovery streams are open' });
+      return;
+    }
     const stream = new DiscoveryStream(call, {
       id: this.#nextId++,
       protocol,
       typeUrl: type,
       view: this.store.attach(protocol),
       turns: this.#turns,
+      limits: this.#limits,
+      allowance: this.#allowanceOf(call.getPeer()),
+      store: this.store,
       substitute: this.#substitute,
       observe: (source, event) => {
         if (event.kind === 'closed') {
@@ -208,13 +250,17 @@ export class XdsServer {
     this.#streams.set(stream.session, stream);
   }
 
-  #status(request: StatusRequest): StatusResponse {
-    const viewOf = (stream: DiscoveryStream): View =>
-      stream.protocol === 'delta' ? this.store.delta : this.store.sotw;
-    return clientStatus(
-      request,
-      this.streams().map((stream) => ({ stream, view: viewOf(stream) })),
-    );
+  /** Of a connection that is gone there is nothing to share. */
+  #allowanceOf(peer: string): Allowance {
+    const { burstMs, shareMs } = this.#limits;
+    return this.#acceptor?.allowanceOf(peer) ?? new Allowance(burstMs, shareMs, performance.now());
+  }
+
+  #statusViews(): readonly StreamView[] {
+    return this.streams().map((stream) => ({
+      stream,
+      view: stream.protocol === 'delta' ? this.store.delta : this.store.sotw,
+    }));
   }
 }
 

@@ -4,6 +4,9 @@ import type { HeldVersions } from './delta-request.ts';
 import type { Subscription } from './subscription.ts';
 import { wildcardName } from './view.ts';
 
+/** Private keys are for Envoys that name them: there is no asking for all of them. */
+const namedOnly: ReadonlySet<string> = new Set([typeUrl.secret]);
+
 /** The parts of a first DeltaDiscoveryRequest that open a subscription. */
 export interface DeltaOpening {
   readonly subscribe: readonly string[];
@@ -80,7 +83,7 @@ function subscribe(subscription: Subscription, name: string, forced: boolean, si
   if (name !== wildcardName) {
     const id = names.add(name);
     dirty.mark(name, undefined, since, forced, id);
-  } else if (!subscription.wildcard) {
+  } else if (!subscription.wildcard && !namedOnly.has(subscription.typeUrl)) {
     subscription.wildcard = true;
     dirty.markAll(names, since);
     // What the client was sent under a name that it has given up is wanted again when it arrives.

@@ -24,6 +24,9 @@ export interface SubscribableView {
 /** Stands for every name of a type (xDS protocol, "How the client specifies what resources to return"). */
 export const wildcardName = '*';
 
+/** A version, and what the encoding of a name with its version needs beside these two. */
+const versionBytes = 24;
+
 export class View implements SubscribableView {
   readonly #tables = new Map<string, ResourceTable>();
   #sequence = 0;
@@ -50,6 +53,27 @@ export class View implements SubscribableView {
 
   size(typeUrl: string): number {
     return this.#tables.get(typeUrl)?.size ?? 0;
+  }
+
+  /** How many names are asked for that nothing has. */
+  get unknownNames(): number {
+    let sum = 0;
+    for (const table of this.#tables.values()) sum += table.unknownNames;
+    return sum;
+  }
+
+  /** Of the type that has the most. */
+  get mostNames(): number {
+    let most = 0;
+    for (const table of this.#tables.values()) most = Math.max(most, table.size);
+    return most;
+  }
+
+  /** About how many bytes a client needs that names all resources of one type with their versions. */
+  get nameBytes(): number {
+    let most = 0;
+    for (const table of this.#tables.values()) most = Math.max(most, table.nameLength + table.size * versionBytes);
+    return most;
   }
 
   /** Sorted. */

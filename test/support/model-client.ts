@@ -28,7 +28,8 @@ export class ModelClient extends Conversation {
 
   /** Asks for one more name, or for everything with `*`. */
   want(kind: Kind, name: string): void {
-    of(this.#wanted, kind).add(name);
+    // There is no asking for all Secrets; who does gets none.
+    if (kind !== 'secret' || name !== '*') of(this.#wanted, kind).add(name);
     this.subscribe(kind, name);
   }
 

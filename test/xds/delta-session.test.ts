@@ -260,7 +260,7 @@ describe('a delta session', () => {
       const client = new Conversation('delta', undefined, { responseBytes: 1_000 });
       const long = ['a', 'b', 'c'].map((letter) => secret(letter.repeat(400)));
       client.publish(long);
-      client.subscribe('secret', '*');
+      client.subscribe('secret', ...long.map(({ name }) => name));
       client.converse();
       client.publish([], long);
       expect(client.converse()).toHaveLength(2);
