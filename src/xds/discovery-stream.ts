@@ -256,7 +256,7 @@ export class DiscoveryStream implements Turn {
     if (typeUrl === '')
       return this.end(status.INVALID_ARGUMENT, 'type_url is empty; every ADS request must name a type');
     if (only !== undefined && only !== typeUrl) {
-      return this.end(status.INVALID_ARGUMENT, `type_url is ${typeUrl}, but this service serves only ${only}`);
+      return this.end(status.INVALID_ARGUMENT, `this service serves only ${only}, not ${typeUrl}`);
     }
     // Of a type that is never served there is nothing to say, now or later, and nothing to remember.
     if (messageNameOf(typeUrl) === undefined) return;

@@ -87,6 +87,10 @@ const discoveryServices: readonly {
   },
 ];
 
+const discoveryPaths: ReadonlySet<string> = new Set(
+  discoveryServices.flatMap(({ name, sotw, delta }) => [`/${name}/${delta}`, `/${name}/${sotw ?? delta}`]),
+);
+
 const statusService = 'envoy.service.status.v3.ClientStatusDiscoveryService';
 const healthService = 'grpc.health.v1.Health';
 const patienceCheckMs = 500;
@@ -129,7 +133,7 @@ export class XdsServer {
         callGuard({
           firstRequestMs,
           allowanceOf: (peer) => this.#allowanceOf(peer),
-          isPatient: (path) => discoveryServices.some(({ name }) => path.startsWith(`/${name}/`)),
+          isPatient: (path) => discoveryPaths.has(path),
         }),
       ],
     });

@@ -71,6 +71,13 @@ export class DiscoveryClient {
     return { ...watch(call), send: (message) => call.write(message), finish: () => call.end() };
   }
 
+  /** Any method, with bytes for messages. */
+  raw(path: string): OpenStream<Buffer, Buffer> {
+    const same = (bytes: Buffer): Buffer => bytes;
+    const call = this.#client.makeBidiStreamRequest(path, same, same);
+    return { ...watch(call), send: (message) => call.write(message), finish: () => call.end() };
+  }
+
   /** A call with one request and many answers. */
   watch<Request extends MessageName, Response extends MessageName>(
     method: string,
