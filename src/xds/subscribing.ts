@@ -109,5 +109,8 @@ function forget(subscription: Subscription, name: string): void {
 function forgetWildcard(subscription: Subscription): void {
   if (!subscription.wildcard) return;
   subscription.wildcard = false;
-  for (const name of subscription.dirty.keys()) if (!subscription.names.has(name)) subscription.dirty.delete(name);
+  const { dirty, names, rejected } = subscription;
+  for (const name of dirty.keys()) if (!names.has(name)) dirty.delete(name);
+  // What it has refused and no longer asks for, it does not go on with, so nothing has to wait for it.
+  for (const name of rejected.keys()) if (!names.has(name)) rejected.delete(name);
 }

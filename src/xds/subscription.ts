@@ -110,16 +110,30 @@ export class Subscription implements Watcher {
   supersede(): void {
     if (this.inFlight === undefined) return;
     this.#overdue.set(this.inFlight.nonce, this.inFlight.names);
-    const [oldest] = this.#overdue.keys();
-    if (this.#overdue.size > overdueLimit && oldest !== undefined) this.#overdue.delete(oldest);
+    const [oldest] = this.#overdue;
+    if (this.#overdue.size <= overdueLimit || oldest === undefined) return;
+    const [nonce, names] = oldest;
+    this.#overdue.delete(nonce);
+    this.#settleGone(names, true);
   }
 
   /** The client has answered a response late; gives back the names in it, undefined if there was none with this nonce. */
   settleLate(nonce: string, refusal: string | undefined): ReadonlySet<string> | undefined {
     const names = this.#overdue.get(nonce);
     this.#overdue.delete(nonce);
-    if (names !== undefined && refusal !== undefined) this.#judge(names, refusal);
+    if (names === undefined) return undefined;
+    if (refusal !== undefined) this.#judge(names, refusal);
+    this.#settleGone(names, refusal !== undefined);
     return names;
+  }
+
+  /** What is gone never changes again, so a refusal of it would last for ever: the client has removed it, or is told again. */
+  #settleGone(names: Iterable<string>, isToldAgain: boolean): void {
+    if (this.rejected.size === 0) return;
+    for (const name of names) {
+      if (this.table.get(name) !== undefined || !this.rejected.delete(name)) continue;
+      if (isToldAgain) this.dirty.mark(name, undefined, this.#lastSequence, true);
+    }
   }
 
   #judge(names: Iterable<string>, refusal: string | undefined): void {

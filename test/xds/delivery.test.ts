@@ -151,6 +151,19 @@ describe.each([
     expect(client.converse()).toEqual([protocol === 'sotw' ? 'cluster' : 'cluster -old']);
   });
 
+  it('loses clusters again once it no longer asks for the routes that it has refused', () => {
+    const client = new Conversation(protocol);
+    client.publish([cluster('old'), table('http')]);
+    client.subscribe('cluster');
+    client.subscribe('routeConfiguration', '*');
+    client.take();
+    client.nack('routeConfiguration', 'no');
+    client.converse();
+    client.unsubscribe('routeConfiguration', '*');
+    client.publish([], [cluster('old')]);
+    expect(client.converse()).toEqual([protocol === 'sotw' ? 'cluster' : 'cluster -old']);
+  });
+
   it('gets its routes without its clusters confirmed when the patience ends, and not before', () => {
     const client = withRoute(protocol);
     move(client);
