@@ -106,7 +106,7 @@ export class Session {
     const { sequence } = this.#view;
     const known = this.#subscriptions.get(request.typeUrl);
     if (known === undefined) {
-      openSotw(this.#open(request.typeUrl), request.names, sequence);
+      openSotw(this.#open(request.typeUrl), request.names, request.version, sequence);
       return { kind: 'subscription' };
     }
     if (known.lastNonce !== '' && request.nonce !== '' && request.nonce !== known.lastNonce) {

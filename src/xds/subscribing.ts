@@ -37,9 +37,15 @@ export function openDelta(subscription: Subscription, request: DeltaOpening, seq
   if (held.size > 0) subscription.owesAnswer = false;
 }
 
-export function openSotw(subscription: Subscription, names: readonly string[], sequence: number): void {
+/** @param version what the client has; empty for one that starts */
+export function openSotw(
+  subscription: Subscription,
+  names: readonly string[],
+  version: string,
+  sequence: number,
+): void {
   subscription.hasNamed = names.length > 0;
-  const since = startOf(subscription, sequence);
+  const since = version === '' ? startOf(subscription, sequence) : sequence;
   for (const name of names.length === 0 ? [wildcardName] : names) subscribe(subscription, name, true, since);
 }
 

@@ -20,6 +20,8 @@ type Host = MessageTypes['envoy.config.route.v3.VirtualHost'];
 interface Arrival {
   readonly type: string;
   readonly nonce: string;
+  /** SotW only. */
+  readonly version: string;
   readonly resources: readonly { readonly name: string; readonly version: string; readonly message: Content }[];
   /** Delta only. */
   readonly removed: readonly string[];
@@ -48,6 +50,8 @@ export class WireEnvoy {
   readonly #routes = new Map<string, readonly string[]>();
   readonly #asked = new Map<string, ReadonlySet<string>>();
   readonly #nonces = new Map<string, string>();
+  /** SotW: the version that it accepted last, which it keeps when it comes back. */
+  readonly #versions = new Map<string, string>();
   /** The response with clusters whose answer waits until they are warm. */
   #unacknowledged: string | undefined;
   readonly violations: string[] = [];
@@ -150,7 +154,11 @@ export class WireEnvoy {
             resource_names_unsubscribe: gone,
             initial_resource_versions: Object.fromEntries(initial),
           })
-        : encodeMessage(sotwTypes[0], { ...shared, resource_names: [...(this.#asked.get(type) ?? [])] });
+        : encodeMessage(sotwTypes[0], {
+            ...shared,
+            resource_names: [...(this.#asked.get(type) ?? [])],
+            version_info: this.#versions.get(type) ?? '',
+          });
     this.#stream.send(Buffer.from(body));
   }
 
@@ -195,8 +203,9 @@ export class WireEnvoy {
     this.#unacknowledged = undefined;
   }
 
-  #apply({ type, resources, removed }: Arrival): void {
+  #apply({ type, version, resources, removed }: Arrival): void {
     this.applied += 1;
+    this.#versions.set(type, version);
     const held = this.#heldOf(type);
     const isWhole = this.protocol === 'sotw' && wholeState.has(type);
     const gone = isWhole ? [...held.keys()].filter((name) => !resources.some((each) => each.name === name)) : removed;
@@ -205,14 +214,16 @@ export class WireEnvoy {
       this.#routes.delete(`${type} ${name}`);
       if (type === typeUrl.cluster) this.#warm.delete(name);
     }
-    for (const { name, version, message } of resources) {
-      held.set(name, version);
+    for (const { name, version: each, message } of resources) {
+      held.set(name, each);
       if (routing.has(type)) this.#routes.set(`${type} ${name}`, clustersOf(message));
     }
     if (type === typeUrl.cluster) this.#ask(typeUrl.clusterLoadAssignment, [...held.keys()]);
   }
 
+  /** SotW does not say what a client holds that comes back, so that its clusters may be gone before its first routes have come. */
   #check(type: string): void {
+    if (this.protocol === 'sotw' && !this.#nonces.has(typeUrl.routeConfiguration)) return;
     const clusters = this.#heldOf(typeUrl.cluster);
     for (const [route, names] of this.#routes) {
       for (const name of names) {
@@ -236,6 +247,7 @@ function readDelta(bytes: Buffer): Arrival {
   return {
     type: message.type_url ?? '',
     nonce: message.nonce ?? '',
+    version: '',
     removed: message.removed_resources ?? [],
     resources: (message.resources ?? []).map(({ name = '', version = '', resource }) => ({
       name,
@@ -250,6 +262,7 @@ function readSotw(bytes: Buffer): Arrival {
   return {
     type: message.type_url ?? '',
     nonce: message.nonce ?? '',
+    version: message.version_info ?? '',
     removed: [],
     resources: (message.resources ?? []).map((resource) => {
       const content = contentOf(resource);

@@ -158,6 +158,7 @@ describe.each([
     client.subscribe('routeConfiguration', '*');
     client.take();
     client.nack('routeConfiguration', 'no');
+    client.ack();
     client.converse();
     client.unsubscribe('routeConfiguration', '*');
     client.publish([], [cluster('old')]);
@@ -289,4 +290,17 @@ describe('a delta client', () => {
       expect(client.converse()).toEqual(['cluster -old']);
     });
   });
+});
+
+it('a sotw client that comes back gets its routes once its clusters are confirmed, unlike one that starts', () => {
+  for (const [version, first] of [
+    ['', ['cluster old=1', 'routeConfiguration http=1+old']],
+    ['what it had', ['cluster old=1']],
+  ] as const) {
+    const client = new Conversation('sotw');
+    client.publish(old);
+    client.sotw({ typeUrl: typeUrl.cluster, version });
+    client.sotw({ typeUrl: typeUrl.routeConfiguration, names: ['http'], version });
+    expect(client.sent()).toEqual(first);
+  }
 });
