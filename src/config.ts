@@ -6,6 +6,7 @@ import {
   parseHostPort,
   parseIpAddress,
   parseNamespacedName,
+  parseNumber,
   parseOneOf,
   parsePort,
   parseSwitch,
@@ -39,7 +40,7 @@ export interface Config {
     readonly byNameOnly?: boolean;
   };
   /** Where the gRPC server listens; port 0 means any free one. Without `tls` it serves plaintext. */
-  readonly xds: HostPort & { readonly tls?: XdsTls };
+  readonly xds: HostPort & { readonly tls?: XdsTls; readonly clients?: XdsClients };
   readonly admin: HostPort;
   /** What Envoy's listeners bind. */
   readonly listen: {
@@ -92,6 +93,15 @@ export type SourceConfig =
       /** Empty means all. */
       readonly namespaces: readonly string[];
     };
+
+/** Whom the xDS server takes in; what is absent is as the server has it by default. */
+export interface XdsClients {
+  /** DNS names or URIs of which a client certificate must have one. */
+  readonly names?: readonly string[];
+  readonly connections?: number;
+  readonly connectionsPerAddress?: number;
+  readonly messageBytes?: number;
+}
 
 /** Mutual TLS by files that somebody else renews, or by Secrets that the control plane keeps itself. */
 export type XdsTls = ({ readonly kind: 'files' } & TlsFiles) | ({ readonly kind: 'self-made' } & SelfMadeTls);
@@ -218,7 +228,8 @@ function readSource(settings: Settings, environment: Environment): SourceConfig 
 
 function readXds(settings: Settings, fromFiles: boolean): Config['xds'] {
   const setting = settings.find('xds-address') ?? { name: '--xds-address', value: '127.0.0.1:18000' };
-  const address = parseHostPort(setting);
+  const clients = readXdsClients(settings);
+  const address = { ...parseHostPort(setting), ...(clients && { clients }) };
   const insecure = settings.isOn('xds-insecure');
   const files = readTlsFiles(settings);
   const selfMade = readSelfMadeTls(settings);
@@ -232,6 +243,9 @@ function readXds(settings: Settings, fromFiles: boolean): Config['xds'] {
     const flag = files === undefined ? '--xds-tls-authority' : '--xds-tls-cert';
     throw new UsageError(`--xds-insecure and ${flag} exclude each other: leave --xds-insecure out`);
   }
+  if (clients?.names !== undefined && (files ?? selfMade) === undefined) {
+    throw new UsageError('--xds-client-name needs certificates: give --xds-tls-cert or --xds-tls-authority as well');
+  }
   if (files !== undefined) return { ...address, tls: { kind: 'files', ...files } };
   if (selfMade !== undefined) return { ...address, tls: { kind: 'self-made', ...selfMade } };
   if (!insecure && !isLoopback(address.host)) {
@@ -242,6 +256,20 @@ function readXds(settings: Settings, fromFiles: boolean): Config['xds'] {
     );
   }
   return address;
+}
+
+function readXdsClients(settings: Settings): XdsClients | undefined {
+  const names = settings.many('xds-client-name', parseText);
+  const connections = settings.one('xds-max-connections', parseNumber);
+  const connectionsPerAddress = settings.one('xds-max-connections-per-address', parseNumber);
+  const messageBytes = settings.one('xds-max-request-bytes', parseNumber);
+  const clients: XdsClients = {
+    ...(names.length > 0 && { names }),
+    ...(connections !== undefined && { connections }),
+    ...(connectionsPerAddress !== undefined && { connectionsPerAddress }),
+    ...(messageBytes !== undefined && { messageBytes }),
+  };
+  return Object.keys(clients).length === 0 ? undefined : clients;
 }
 
 /** All three or none: with the key but without the CA, whoever can connect would be given every private key. */

@@ -15,6 +15,7 @@ export function controlPlaneView(
   sourceProblems: ProblemBook,
   server: XdsServer,
   sources: SourceStatus,
+  certificates: AdminView['certificates'],
 ): AdminView {
   const { delta } = server.store;
   return {
@@ -32,6 +33,8 @@ export function controlPlaneView(
       return resource === undefined || message === undefined ? undefined : toJson(message, bodyOf(resource));
     },
     sources: () => sources.all(),
+    connections: () => server.connections,
+    certificates,
     sessions: () => server.streams().map(sessionSummary),
   };
 }

@@ -19,8 +19,8 @@ import { SourceStatus } from './source/source-status.ts';
 import type { SourceEvent } from './source/source.ts';
 import { Translation } from './translation/translation.ts';
 import { observeSource } from './source-observer.ts';
-import { observeStreams } from './stream-log.ts';
-import { openTls } from './xds-tls.ts';
+import { observeRefusals, observeStreams } from './stream-log.ts';
+import { openTls, watchExpiry, xdsClients } from './xds-tls.ts';
 import { XdsServer } from './xds/server.ts';
 import type { ResourceChange } from './xds/view.ts';
 
@@ -62,10 +62,11 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
   const server = new XdsServer({
     host: config.xds.host,
     port: config.xds.port,
-    ...(tls.source && { tls: tls.source }),
+    ...xdsClients(config.xds, tls),
     observe: observeStreams(log, metrics),
+    observeRefusal: observeRefusals(log, metrics),
   });
-  const routingView = controlPlaneView(translation, sourceProblems, server, sourceStatus);
+  const routingView = controlPlaneView(translation, sourceProblems, server, sourceStatus, watchExpiry(tls.source));
   const reporter = openReporter({
     config: config.status,
     connection,

@@ -94,6 +94,12 @@ export function parseCount(setting: Setting): number {
     : refuse(setting, 'is not a small whole number', 'give a number from 0 to 99');
 }
 
+export function parseNumber(setting: Setting): number {
+  return /^[1-9]\d{0,8}$/.test(setting.value)
+    ? Number(setting.value)
+    : refuse(setting, 'is not a number', 'give a whole number from 1 to 999999999');
+}
+
 /** A port that something else listens on or will listen on. */
 export function parsePort(setting: Setting): number {
   const port = readPort(setting.value, 1);

@@ -2,6 +2,7 @@
 import type { Metrics } from './admin/metrics.ts';
 import type { Logger } from './log.ts';
 import type { DiscoveryStream, StreamEvent } from './xds/discovery-stream.ts';
+import type { ConnectionRefusal } from './xds/limits.ts';
 
 export function observeStreams(log: Logger, metrics: Metrics): (stream: DiscoveryStream, event: StreamEvent) => void {
   return (stream, event) => {
@@ -27,6 +28,20 @@ export function observeStreams(log: Logger, metrics: Metrics): (stream: Discover
         break;
       }
     }
+  };
+}
+
+/** So often a reason is logged at most: who is refused may come a thousand times a second. */
+const refusalLogMs = 10_000;
+
+export function observeRefusals(log: Logger, metrics: Metrics): (reason: ConnectionRefusal, details: string) => void {
+  const logged = new Map<ConnectionRefusal, number>();
+  return (reason, details) => {
+    metrics.refused(reason);
+    const now = performance.now();
+    if (now - (logged.get(reason) ?? -Infinity) < refusalLogMs) return;
+    logged.set(reason, now);
+    log.warn({ reason, details: details.trim().slice(0, 300) }, 'xDS connections are refused');
   };
 }
 

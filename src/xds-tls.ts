@@ -1,14 +1,18 @@
 /** Opens what the xDS server proves itself with: certificate files, or the Secrets that the control planes keep themselves. */
 
+import { X509Certificate } from 'node:crypto';
+import type { AdminView, CertificateSummary } from './admin/admin-view.ts';
 import { certificateFiles } from './certificates/certificate-files.ts';
+import { envoyName } from './certificates/generations.ts';
 import { kubernetesSecretStore } from './certificates/secret-store.ts';
-import type { XdsTls } from './config.ts';
+import type { Config, XdsTls } from './config.ts';
 import type { Logger } from './log.ts';
 import { UsageError } from './setting.ts';
 import { ApiClient } from './source/api-client.ts';
 import type { KubeConnection } from './source/kube-config.ts';
 import { realTiming } from './source/timing.ts';
 import type { TlsSource } from './xds/mutual-tls.ts';
+import type { XdsServerOptions } from './xds/server.ts';
 
 export interface OpenedTls {
   /** Absent for plaintext. */
@@ -67,4 +71,36 @@ async function openSelfMade(
       client.close();
     },
   };
+}
+
+/** Whom the server takes in. Of an authority that signs for Envoys only, the name in what it signs is the one to ask for. */
+export function xdsClients(
+  { tls, clients = {} }: Config['xds'],
+  { source }: OpenedTls,
+): Pick<XdsServerOptions, 'tls' | 'clientNames' | 'limits'> {
+  const { names, ...limits } = clients;
+  const clientNames = names ?? (tls?.kind === 'self-made' ? [envoyName] : undefined);
+  return { limits, ...(source && { tls: source }), ...(clientNames && { clientNames }) };
+}
+
+/** When the certificates that are in use run out; of several authorities the one that lasts longest. */
+export function watchExpiry(source: TlsSource | undefined): AdminView['certificates'] {
+  let found: readonly CertificateSummary[] = [];
+  source?.watch(({ cert, ca }) => {
+    const ends = ca.split(/(?<=-----END CERTIFICATE-----)/).flatMap((each) => endOf(each) ?? []);
+    const server = endOf(cert);
+    found = [
+      ...(server === undefined ? [] : [{ name: 'server', notAfter: server }]),
+      ...(ends.length === 0 ? [] : [{ name: 'authority', notAfter: Math.max(...ends) }]),
+    ];
+  });
+  return () => found;
+}
+
+function endOf(text: string): number | undefined {
+  try {
+    return Date.parse(new X509Certificate(text).validTo);
+  } catch {
+    return undefined;
+  }
 }

@@ -12,6 +12,10 @@ export interface AdminView {
   readonly resources: () => readonly ResourceSummary[];
   /** One resource as protobuf JSON, or undefined when there is none of that name. */
   readonly resource: (typeUrl: string, name: string) => unknown;
+  /** How many connections Envoys have open. */
+  readonly connections: () => number;
+  /** The certificates of xDS; empty for plaintext. */
+  readonly certificates: () => readonly CertificateSummary[];
   readonly sessions: () => readonly SessionSummary[];
   /** Each kind and namespace that is read from Kubernetes; empty when objects come from files. */
   readonly sources: () => readonly SourceSummary[];
@@ -58,6 +62,13 @@ export interface ResourceSummary {
   readonly version: string;
   /** Encoded size in bytes. */
   readonly size: number;
+}
+
+export interface CertificateSummary {
+  /** What it is for: `server`, `authority`. */
+  readonly name: string;
+  /** When it runs out, in milliseconds since 1970. */
+  readonly notAfter: number;
 }
 
 /** One xDS stream. */

@@ -10,6 +10,8 @@ export interface Metrics {
   readonly response: (typeUrl: string, protocol: Protocol, bytes: number, isShared: boolean) => void;
   readonly ack: (typeUrl: string) => void;
   readonly nack: (typeUrl: string) => void;
+  /** A connection of an Envoy was not taken in. */
+  readonly refused: (reason: string) => void;
   /** A publication went out, this long after its first change was known. */
   readonly published: (seconds: number) => void;
   /** So many entries of a table were computed anew. */
@@ -45,6 +47,12 @@ export function createMetrics(): Metrics {
     labelNames: ['table'] as const,
     registers,
   });
+  const refusals = new Counter({
+    name: 'sluice_xds_connections_refused_total',
+    help: 'Connections that were not taken in: too many, or no certificate that is accepted.',
+    labelNames: ['reason'] as const,
+    registers,
+  });
   const writes = new Counter({
     name: 'sluice_api_writes_total',
     help: 'Writes to the Kubernetes API server; renewals of the Lease are counted only when they fail.',
@@ -58,6 +66,7 @@ export function createMetrics(): Metrics {
       publications.inc();
       duration.observe(seconds);
     },
+    refused: (reason) => refusals.inc({ reason }),
     recomputed: (table, entries) => recomputed.inc({ table }, entries),
     written: (resource, outcome) => writes.inc({ resource, outcome }),
     source: createSourceMetrics(registry),
@@ -182,6 +191,19 @@ export function registerViewMetrics(registry: Registry, view: AdminView): void {
       { labels: { resource: 'events' }, value: status().pending.events },
     ]);
   }
+  gauge('sluice_xds_connections', 'Open connections of Envoys.', [], () => [{ labels: {}, value: view.connections() }]);
+  gauge('sluice_xds_shared_node_ids', 'Node ids that more than one stream has given.', [], () => {
+    const counts = new Map<string, number>();
+    for (const { nodeId } of view.sessions()) counts.set(nodeId, (counts.get(nodeId) ?? 0) + 1);
+    const shared = [...counts].filter(([id, count]) => id !== '' && count > 1);
+    return [{ labels: {}, value: shared.length }];
+  });
+  gauge('sluice_xds_certificate_days_left', 'Days until a certificate of xDS runs out.', ['certificate'], () =>
+    view.certificates().map(({ name, notAfter }) => ({
+      labels: { certificate: name },
+      value: (notAfter - Date.now()) / 86_400_000,
+    })),
+  );
   gauge('sluice_xds_streams', 'Open discovery streams.', ['protocol'], () => [
     ...protocols.map((protocol) => ({ labels: { protocol }, value: 0 })),
     ...view.sessions().map(({ protocol }) => ({ labels: { protocol }, value: 1 })),

@@ -13,6 +13,9 @@ export interface Generations {
   readonly retired?: string;
 }
 
+/** The name in the certificates of all Envoys. */
+export const envoyName = 'envoy';
+
 /** How long what lasts, in milliseconds; everything follows from the life of a leaf. */
 export interface Lifetimes {
   readonly leaf: number;

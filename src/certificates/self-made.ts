@@ -5,6 +5,7 @@
 import type { NamespacedName } from '../setting.ts';
 import {
   advance,
+  envoyName,
   isLeafDue,
   lifetimesOf,
   trustBundle,
@@ -150,7 +151,7 @@ export class SelfMadeCertificates implements TlsSource {
     if (!isDue && trusted === ca) return true;
     const validity = validityFrom(now(), this.#lifetimes.leaf);
     const pair = isDue
-      ? await makeLeaf({ use: 'client', names: ['envoy'], issuer: issuing, ...validity })
+      ? await makeLeaf({ use: 'client', names: [envoyName], issuer: issuing, ...validity })
       : { cert, key };
     return store.write(client, stored.version, { 'tls.crt': pair.cert, 'tls.key': pair.key, 'ca.crt': ca });
   }

@@ -183,6 +183,13 @@ const selfMadeTls = [
   flag('--xds-tls-validity <duration>', 'how long these certificates are good; default: 720h'),
 ];
 
+const xdsClients = [
+  repeatable('--xds-client-name <name>', 'DNS name or URI of which the certificate of an Envoy must have one'),
+  flag('--xds-max-connections <number>', 'how many connections Envoys may have open; default: 10000'),
+  flag('--xds-max-connections-per-address <number>', 'how many of them from one address; default: 5000'),
+  flag('--xds-max-request-bytes <number>', 'how large a request may be; default: 4194304, more where more is served'),
+];
+
 /** Those of ingress-nginx that are not ours by the same name: taken as well, but not shown in the help. */
 function foreignFlags(own: readonly Option[]): readonly Option[] {
   const taken = new Set(own.map((option) => option.name()));
@@ -213,6 +220,7 @@ const serveOptions: readonly Option[] = [
   flag('--xds-insecure', 'serve plaintext on an --xds-address that is not loopback'),
   ...tls('the control plane', 'the Envoys'),
   ...selfMadeTls,
+  ...xdsClients,
   ...listen('0.0.0.0'),
   ...clients,
   ...backends,

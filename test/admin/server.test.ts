@@ -37,6 +37,8 @@ const view: AdminView = {
   ],
   resource: (_, name) => ({ name, tls_certificate: { private_key: { inline_string: 'very private' } } }),
   sources: () => [followed],
+  connections: () => 3,
+  certificates: () => [{ name: 'server', notAfter: 0 }],
   sessions: () => [
     {
       id: 1,

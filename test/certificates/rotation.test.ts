@@ -2,12 +2,14 @@
 import { Client, credentials, status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { SelfMadeCertificates } from '../../src/certificates/self-made.ts';
-import { makeLeaf } from '../../src/certificates/x509.ts';
-import { encode } from '../../src/proto/message.ts';
+import { hasSigned, makeLeaf, validityOf } from '../../src/certificates/x509.ts';
+import { decode, encode } from '../../src/proto/message.ts';
+import type { MessageTypes } from '../../src/proto/message.ts';
+import { typeUrl } from '../../src/proto/type-url.ts';
 import { XdsServer } from '../../src/xds/server.ts';
 import { certificate, certificateAuthority } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
-import { changes } from '../support/resources.ts';
+import { changes, cluster } from '../support/resources.ts';
 import { type MemorySecretStore, memorySecretStore } from '../support/secret-store.ts';
 
 interface Identity {
@@ -19,19 +21,23 @@ interface Identity {
 const serverName = 'sluice.sluice-system.svc';
 /** Certificates are backdated by an hour, so this clock may run ahead of OpenSSL's by less than that. */
 const validityMs = 120_000;
+/** SLUICE_ROTATIONS=100 is the whole of it. */
+const rotations = Number(process.env['SLUICE_ROTATIONS'] ?? 30);
+/** So short that the clock of this many rotations stays within that hour. */
+const briefMs = 40_000;
 let ahead = 0;
 let store: MemorySecretStore;
 let replicas: readonly SelfMadeCertificates[];
 let server: XdsServer;
 let port: number;
 
-function newReplica(): SelfMadeCertificates {
+function newReplica(life = validityMs): SelfMadeCertificates {
   return new SelfMadeCertificates({
     store,
     authority: { namespace: 'sluice-system', name: 'authority' },
     client: { namespace: 'sluice-system', name: 'envoy' },
     names: [serverName],
-    validityMs,
+    validityMs: life,
     log: { info: () => undefined, warn: () => undefined },
     now: () => Date.now() + ahead,
   });
@@ -169,6 +175,99 @@ describe('self-made certificates', () => {
     watch.cancel();
     client.close();
   }, 60_000);
+
+  it(`are renewed ${rotations} times under an open stream and newcomers without a pause: none fails, and no change is late`, async () => {
+    await server.stop();
+    replicas = [newReplica(briefMs), newReplica(briefMs)];
+    const [first] = replicas;
+    server = new XdsServer({ host: '127.0.0.1', port: 0, observe: () => undefined, ...(first && { tls: first }) });
+    port = await server.start();
+    server.publish(changes([]));
+    await renewAll();
+    const client = connect(mounted());
+    const ads = client.makeBidiStreamRequest(
+      '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources',
+      (bytes: Buffer) => bytes,
+      (bytes: Buffer) => bytes,
+    );
+    const request = 'envoy.service.discovery.v3.DeltaDiscoveryRequest';
+    const ask = (message: MessageTypes[typeof request]): void => void ads.write(Buffer.from(encode(request, message)));
+    let changesSeen = 0;
+    let streamEnds = 0;
+    const gaps: number[] = [];
+    let publishedAt = performance.now();
+    ads.on('error', () => (streamEnds += 1));
+    ads.on('data', (bytes: Buffer) => {
+      const { nonce = '' } = decode('envoy.service.discovery.v3.DeltaDiscoveryResponse', bytes);
+      ask({ type_url: typeUrl.cluster, response_nonce: nonce });
+      gaps.push(performance.now() - publishedAt);
+      changesSeen += 1;
+    });
+    ask({ node: { id: 'steady' }, type_url: typeUrl.cluster });
+    await eventually(() => expect(changesSeen).toBe(1));
+
+    const newcomers = new Map<number, number>();
+    const servers = new Set<string>();
+    const stop = replicas[0]?.watch(({ cert }) => servers.add(cert));
+    for (let step = 0; servers.size <= rotations; step += 1) {
+      const before = mounted();
+      ahead += 0.35 * briefMs;
+      const checks = [check(before), renewAll().then(() => check(mounted()))];
+      publishedAt = performance.now();
+      server.publish(changes([cluster('steady', step + 1)]));
+      for (const code of await Promise.all(checks)) newcomers.set(code, (newcomers.get(code) ?? 0) + 1);
+      await eventually(() => expect(changesSeen).toBe(step + 2), { every: 1 });
+    }
+    stop?.();
+
+    expect([...newcomers.keys()]).toEqual([status.OK]);
+    expect(newcomers.get(status.OK)).toBeGreaterThan(2 * rotations);
+    expect(streamEnds).toBe(0);
+    expect(gaps.filter((gap) => gap > 1_000)).toEqual([]);
+    ads.cancel();
+    client.close();
+  }, 120_000);
+
+  it('of a fleet that is left alone for five years are never out of date', async () => {
+    const day = 24 * 3_600_000;
+    let now = Date.UTC(2026, 0, 1);
+    const alone = memorySecretStore('authority', 'envoy');
+    const replica = new SelfMadeCertificates({
+      store: alone,
+      authority: { namespace: 'sluice-system', name: 'authority' },
+      client: { namespace: 'sluice-system', name: 'envoy' },
+      names: [serverName],
+      validityMs: 30 * day,
+      log: { info: () => undefined, warn: () => undefined },
+      now: () => now,
+    });
+    let shown = '';
+    let trusted = '';
+    replica.watch(({ cert, ca }) => {
+      shown = cert;
+      trusted = ca;
+    });
+    const wrong: string[] = [];
+    let least = Infinity;
+    for (const end = now + 5 * 365 * day; now < end; now += day) {
+      await replica.renew();
+      const envoy = alone.secrets.get('envoy')?.data ?? {};
+      for (const [side, cert, ca] of [
+        ['server', shown, envoy['ca.crt'] ?? ''],
+        ['client', envoy['tls.crt'] ?? '', trusted],
+      ] as const) {
+        const issuers = ca
+          .split(/(?<=-----END CERTIFICATE-----\n)/)
+          .filter((each) => each !== '' && hasSigned(each, cert));
+        const left = Math.min(validityOf(cert).notAfter, ...issuers.map((each) => validityOf(each).notAfter)) - now;
+        least = Math.min(least, left);
+        if (issuers.length === 0 || validityOf(cert).notBefore > now)
+          wrong.push(`${side} at ${new Date(now).toISOString()}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+    expect(least / day).toBeGreaterThanOrEqual(9);
+  }, 120_000);
 
   it('go on without the API server, with the authority that is known', async () => {
     await renewAll();

@@ -74,6 +74,25 @@ describe('configuration', () => {
     [{ xdsAddress: '0.0.0.0:9000', xdsInsecure: true }, { xds: { host: '0.0.0.0', port: 9000 } }],
     [{ xdsAddress: '[::1]:0' }, { xds: { host: '::1', port: 0 } }],
     [
+      {
+        xdsClientName: ['envoy.edge'],
+        xdsMaxConnections: '100',
+        xdsMaxConnectionsPerAddress: '10',
+        xdsMaxRequestBytes: '8000000',
+        xdsTlsCert: 'cert.pem',
+        xdsTlsKey: 'key.pem',
+        xdsTlsCa: 'ca.pem',
+      },
+      {
+        xds: {
+          host: '127.0.0.1',
+          port: 18_000,
+          clients: { names: ['envoy.edge'], connections: 100, connectionsPerAddress: 10, messageBytes: 8_000_000 },
+          tls: { kind: 'files', certFile: 'cert.pem', keyFile: 'key.pem', caFile: 'ca.pem' },
+        },
+      },
+    ],
+    [
       { xdsAddress: '0.0.0.0:9000', xdsTlsCert: 'cert.pem', xdsTlsKey: 'key.pem', xdsTlsCa: 'ca.pem' },
       {
         xds: {
@@ -201,6 +220,14 @@ describe('configuration', () => {
       '--xds-address "0.0.0.0:18000" would send private keys over a network unencrypted: ' +
         'give --xds-tls-authority and the flags beside it, or --xds-tls-cert, --xds-tls-key and --xds-tls-ca, ' +
         'or say --xds-insecure if the network is safe',
+    ],
+    [
+      { xdsClientName: ['envoy'] },
+      '--xds-client-name needs certificates: give --xds-tls-cert or --xds-tls-authority as well',
+    ],
+    [
+      { xdsMaxConnections: 'many' },
+      '--xds-max-connections "many" is not a number: give a whole number from 1 to 999999999',
     ],
     [
       { xdsTlsCert: 'cert.pem', xdsTlsKey: 'key.pem' },

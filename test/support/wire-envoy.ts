@@ -212,7 +212,8 @@ export class WireEnvoy {
     for (const name of gone) {
       held.delete(name);
       this.#routes.delete(`${type} ${name}`);
-      if (type === typeUrl.cluster) this.#warm.delete(name);
+      // What is gone takes its endpoints with it.
+      if (type === typeUrl.cluster && this.#warm.delete(name)) this.#heldOf(typeUrl.clusterLoadAssignment).delete(name);
     }
     for (const { name, version: each, message } of resources) {
       held.set(name, each);
