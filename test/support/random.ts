@@ -30,12 +30,10 @@ export class Random {
     return picked;
   }
 
-  /** One of the keys, each as often as its number says. */
-  weighted<K extends string>(weights: Readonly<Record<K, number>>): K {
-    // The keys of an object that has these keys and no others.
-    const entries = Object.entries(weights) as [K, number][];
-    let left = this.next() * entries.reduce((sum, [, weight]) => sum + weight, 0);
-    for (const [key, weight] of entries) {
+  /** One of the first, each as often as the number beside it says. */
+  weighted<K>(weights: readonly (readonly [K, number])[]): K {
+    let left = this.next() * weights.reduce((sum, [, weight]) => sum + weight, 0);
+    for (const [key, weight] of weights) {
       left -= weight;
       if (left < 0) return key;
     }

@@ -212,10 +212,14 @@ export class WireEnvoy {
     for (const name of gone) {
       held.delete(name);
       this.#routes.delete(`${type} ${name}`);
+      if (type !== typeUrl.cluster) continue;
       // What is gone takes its endpoints with it.
-      if (type === typeUrl.cluster && this.#warm.delete(name)) this.#heldOf(typeUrl.clusterLoadAssignment).delete(name);
+      this.#warm.delete(name);
+      this.#heldOf(typeUrl.clusterLoadAssignment).delete(name);
     }
     for (const { name, version: each, message } of resources) {
+      // Endpoints that come after their cluster has gone are nobody's.
+      if (type === typeUrl.clusterLoadAssignment && !this.#heldOf(typeUrl.cluster).has(name)) continue;
       held.set(name, each);
       if (routing.has(type)) this.#routes.set(`${type} ${name}`, clustersOf(message));
     }
@@ -278,6 +282,7 @@ type Content = Host & { readonly cluster_name?: string; readonly virtual_hosts?:
 function contentOf(resource: unknown): Content {
   const isAny = typeof resource === 'object' && resource !== null && 'value' in resource;
   // The decoder gives the message that the Any holds; only the fields above are read.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
   return isAny ? (resource.value as Content) : {};
 }
 

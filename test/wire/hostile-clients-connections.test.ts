@@ -157,7 +157,7 @@ describe('connections', () => {
     const attacker = new Attacker(port);
     sockets.push(attacker.socket);
     await attacker.send(preface, openStream(1, '/grpc.health.v1.Health/Check'), Buffer.alloc(0));
-    await attacker.send(Buffer.from('000005000100000001' + '0000000000', 'hex'));
+    await attacker.send(Buffer.from('0000050001000000010000000000', 'hex'));
     await attacker.closed;
     await eventually(() => expect(server.connections).toBe(1));
   });

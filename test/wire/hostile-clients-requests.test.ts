@@ -192,7 +192,7 @@ describe('nothing is answered, and nothing kept, of', () => {
     stream.send({ type_url: typeUrl.cluster });
     await stream.next();
     expect(stream.responses).toHaveLength(1);
-    const [session] = server.streams().filter(({ node: { id } }) => id === 'hostile');
+    const session = server.streams().find(({ node: { id } }) => id === 'hostile');
     expect(session?.session.subscriptions()).toHaveLength(1);
   });
 
@@ -328,6 +328,7 @@ describe('memory stays, and everybody else is given every change, while', () => 
     await witness.seeChanges(5);
     attacker.end();
     await witness.isAlone();
+    expect(server.streams()).toHaveLength(1);
   }, 60_000);
 
   it('a client that does not read is sent nothing more, and the newest when it does', async () => {
@@ -338,6 +339,7 @@ describe('memory stays, and everybody else is given every change, while', () => 
     await witness.seeChanges(10);
     deaf.close();
     await witness.isAlone();
+    expect(server.streams()).toHaveLength(1);
   });
 });
 

@@ -84,11 +84,10 @@ async function settle(): Promise<void> {
     async () => {
       for (const envoy of envoys) envoy.settle();
       await setImmediate();
-      for (const envoy of envoys) {
-        expect(envoy.names(typeUrl.cluster)).toEqual(serving.server.store.delta.names(typeUrl.cluster));
-        if (envoy.protocol === 'delta') {
-          expect(envoy.names(typeUrl.virtualHost)).toEqual(serving.server.store.delta.names(typeUrl.virtualHost));
-        }
+      const { delta } = serving.server.store;
+      for (const envoy of envoys) expect(envoy.names(typeUrl.cluster)).toEqual(delta.names(typeUrl.cluster));
+      for (const envoy of envoys.filter(({ protocol }) => protocol === 'delta')) {
+        expect(envoy.names(typeUrl.virtualHost)).toEqual(delta.names(typeUrl.virtualHost));
       }
     },
     { within: 30_000, every: 5 },

@@ -48,7 +48,14 @@ class Fuzz {
     const at = random.below(this.#clients.length);
     const client = this.#clients[at];
     if (client === undefined) return;
-    const kind = random.weighted({ ask: 30, answer: 35, wrong: 8, publish: 10, wait: 6, leave: 1 });
+    const kind = random.weighted([
+      ['ask', 30],
+      ['answer', 35],
+      ['wrong', 8],
+      ['publish', 10],
+      ['wait', 6],
+      ['leave', 1],
+    ] as const);
     this.done.set(kind, (this.done.get(kind) ?? 0) + 1);
     if (kind === 'ask') this.#ask(client);
     else if (kind === 'answer') this.#answer(client);
