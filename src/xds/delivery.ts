@@ -6,7 +6,9 @@ import { typeUrl } from '../proto/type-url.ts';
 import type { Dirty } from './dirty-names.ts';
 import { Draft } from './draft.ts';
 import type { Gates, Patience } from './gates.ts';
+import { tableOfParts } from './inlined-table.ts';
 import type { Resource } from './resource.ts';
+import { secretVariant } from './secret-variant.ts';
 import type { Subscription } from './subscription.ts';
 
 export interface SessionLimits extends Patience {
@@ -18,7 +20,7 @@ export interface SessionLimits extends Patience {
 export type Substitute = (typeUrl: string, name: string) => Resource | undefined;
 
 /** In SotW, a response of these types is the whole state: what it lacks is deleted. */
-const wholeState: ReadonlySet<string> = new Set([typeUrl.listener, typeUrl.cluster]);
+export const wholeState: ReadonlySet<string> = new Set([typeUrl.listener, typeUrl.cluster]);
 
 export class Delivery {
   readonly #protocol: 'sotw' | 'delta';
@@ -60,6 +62,10 @@ export class Delivery {
     const { table } = subscription;
     const { alike, each } = subscription.dirty;
     if (alike.size === 0 || gates.blocksUpsert(subscription.typeUrl, each)) return true;
+    if (isSpecial(subscription)) {
+      this.#addNames(draft, subscription, gates, new Set([...subscription.dirty.keys()]));
+      return false;
+    }
     const isTable = subscription.typeUrl === typeUrl.routeConfiguration;
     for (let id = alike.next(0); id >= 0; id = alike.next(id + 1)) {
       const resource = table.at(id);
@@ -104,6 +110,7 @@ export class Delivery {
     const draft = new Draft();
     const { dirty: all, table, typeUrl: type } = subscription;
     const { alike, each } = all;
+    const isolation = subscription.isolations.get('');
     const steps = Array.from(all.apart, ([name, dirty]) => ({
       name,
       dirty,
@@ -116,10 +123,15 @@ export class Delivery {
     const names = new Set(subscription.rejected.keys());
     const keep: Resource[] = [];
     let hasNews = alike.size > 0;
+    // A refused state of the world is applied in part: what it lacks is gone, so removals wait until the rest is accepted.
+    const hasUpserts = hasNews || steps.some(({ step }) => step.kind === 'upsert') || isolation?.isWaiting === true;
     for (const { name, dirty, step } of steps) {
-      if (step.kind === 'remove' && isBlocked(type, step, dirty, gates)) {
-        if (dirty.held?.resource !== undefined) keep.push(dirty.held.resource);
-        continue;
+      if (step.kind === 'remove' && (hasUpserts || isBlocked(type, step, dirty, gates))) {
+        if (dirty.held?.resource !== undefined) {
+          keep.push(dirty.held.resource);
+          continue;
+        }
+        if (isBlocked(type, step, dirty, gates)) continue;
       }
       if (step.kind !== 'nothing') {
         hasNews = true;
@@ -138,12 +150,14 @@ export class Delivery {
     const covered = subscription.wildcard
       ? table.all()
       : [...subscription.names].toSorted().flatMap((name) => table.get(name) ?? []);
-    draft.resources = keep.length === 0 ? covered : [...covered, ...keep];
+    const present = keep.length === 0 ? covered : [...covered, ...keep];
+    draft.resources = isolation === undefined ? present : isolation.compose(present);
     return draft;
   }
 
-  #next({ typeUrl: type, table, names }: Subscription, name: string, dirty: Dirty): Step {
-    const resource = table.get(name);
+  #next(subscription: Subscription, name: string, dirty: Dirty): Step {
+    const { typeUrl: type, table, names } = subscription;
+    const resource = formFor(subscription, name, table.get(name));
     const isHeld = (version: string): boolean => dirty.held?.version === version && !dirty.forced;
     if (resource !== undefined) return isHeld(resource.version) ? { kind: 'nothing' } : { kind: 'upsert', resource };
     const substitute = names.has(name) ? this.#substitute(type, name) : undefined;
@@ -152,6 +166,22 @@ export class Delivery {
     }
     return dirty.held === undefined && !dirty.forced ? { kind: 'nothing' } : { kind: 'remove' };
   }
+}
+
+/** Whether what is sent may be another form of a resource than the one that the view has. */
+function isSpecial({ typeUrl: type, isolations, variants }: Subscription): boolean {
+  return variants.size > 0 || (isolations.size > 0 && !wholeState.has(type));
+}
+
+function formFor(
+  { isolations, variants }: Subscription,
+  name: string,
+  resource: Resource | undefined,
+): Resource | undefined {
+  if (resource === undefined) return undefined;
+  if (variants.has(name)) return secretVariant(resource);
+  const isolation = resource.parts && isolations.get(name);
+  return isolation === undefined ? resource : tableOfParts(isolation.compose(resource.parts ?? []), resource);
 }
 
 type Step =

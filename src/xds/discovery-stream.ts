@@ -5,13 +5,16 @@ import { decode } from '../proto/message.ts';
 import type { MessageTypes } from '../proto/message.ts';
 import { messageNameOf } from '../proto/type-url.ts';
 import type { Allowance } from './allowance.ts';
+import type { Batch } from './batch.ts';
 import { firstRequestMissing, statusDetails } from './call-guard.ts';
 import { readDeltaRequest } from './delta-request.ts';
 import type { ReadDeltaRequest } from './delta-request.ts';
 import type { ServerLimits } from './limits.ts';
 import { identityOf } from './node-identity.ts';
 import type { Node } from './node-identity.ts';
+import { redactRefusal } from './refusal-text.ts';
 import { overweight } from './request-weight.ts';
+import type { Resource } from './resource.ts';
 import type { ResourceStore } from './resource-store.ts';
 import { Session } from './session.ts';
 import type { Reception, Response } from './session.ts';
@@ -40,7 +43,7 @@ export type StreamEvent =
       /** Whether other streams had been sent the same bytes, so that nothing was encoded. */
       readonly isShared: boolean;
     }
-  | { readonly kind: 'ack'; readonly typeUrl: string; readonly nonce: string }
+  | { readonly kind: 'ack'; readonly typeUrl: string; readonly nonce: string; readonly batch: Batch }
   | {
       readonly kind: 'nack';
       readonly typeUrl: string;
@@ -48,6 +51,8 @@ export type StreamEvent =
       /** The names in the refused response: the culprit is among them. */
       readonly names: readonly string[];
       readonly message: string;
+      /** What is known by now to be refused by itself. */
+      readonly culprits: readonly Resource[];
     };
 
 export interface StreamSettings {
@@ -287,7 +292,7 @@ export class DiscoveryStream implements Turn {
 
   #receiveTyped(typeUrl: string, request: DiscoveryRequest): Reception {
     const { response_nonce: nonce = '', error_detail: error } = request.message;
-    const refusal = error && (error.message ?? '').slice(0, refusalLength);
+    const refusal = error && redactRefusal((error.message ?? '').slice(0, refusalLength));
     if (request.kind === 'sotw') {
       const { resource_names: names = [], version_info: version = '' } = request.message;
       return this.session.receiveSotw({ typeUrl, names, version, nonce, refusal });
@@ -298,11 +303,7 @@ export class DiscoveryStream implements Turn {
   }
 
   #report(typeUrl: string, reception: Reception): void {
-    if (reception.kind === 'ack') this.#observe({ kind: 'ack', typeUrl, nonce: reception.nonce });
-    else if (reception.kind === 'nack') {
-      const { nonce, names, message } = reception;
-      this.#observe({ kind: 'nack', typeUrl, nonce, names, message });
-    }
+    if (reception.kind === 'ack' || reception.kind === 'nack') this.#observe({ typeUrl, ...reception });
   }
 
   #close(): void {

@@ -2,9 +2,8 @@
  * What is served now, in the two forms in which it is asked for: delta clients fetch virtual hosts one by one (VHDS),
  * SotW clients, for which there is no VHDS, get whole RouteConfigurations with the same virtual hosts in them.
  */
-import protobuf from 'protobufjs/minimal.js';
 import { typeUrl } from '../proto/type-url.ts';
-import { bodyOf, createResource } from './resource.ts';
+import { inlineTable } from './inlined-table.ts';
 import type { Resource } from './resource.ts';
 import { View } from './view.ts';
 import type { ResourceChange, Subscriber } from './view.ts';
@@ -95,14 +94,10 @@ export class ResourceStore {
   }
 
   #inline(source: Resource): Resource {
-    const writer = protobuf.Writer.create();
-    for (const name of this.delta.names(virtualHost)) {
-      const host = tableOf(name) === source.name ? this.delta.get(virtualHost, name) : undefined;
-      // Field 2 of RouteConfiguration: virtual_hosts.
-      if (host !== undefined) writer.uint32((2 << 3) | 2).bytes(bodyOf(host));
-    }
-    const body = Buffer.concat([source.inlineBody ?? bodyOf(source), writer.finish()]);
-    return createResource(routeConfiguration, source.name, body);
+    const hosts = this.delta
+      .names(virtualHost)
+      .flatMap((name) => (tableOf(name) === source.name ? (this.delta.get(virtualHost, name) ?? []) : []));
+    return inlineTable(source, hosts);
   }
 }
 

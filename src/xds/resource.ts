@@ -19,6 +19,10 @@ export interface Resource {
   readonly bodyOffset: number;
   /** For a RouteConfiguration that takes its virtual hosts from VHDS: its body for clients that can't, less the hosts. */
   readonly inlineBody: Uint8Array | undefined;
+  /** Of a RouteConfiguration with its virtual hosts in it: the table without them, and they. */
+  readonly parts?: readonly Resource[];
+  /** The version of the resource that this one says the same as in other bytes. */
+  readonly originalVersion?: string;
 }
 
 /**

@@ -10,6 +10,9 @@ import type { SessionLimits, Substitute } from './delivery.ts';
 import type { Draft } from './draft.ts';
 import type { HeldVersions } from './delta-request.ts';
 import { Gates } from './gates.ts';
+import { isolate, noteAccepted } from './refusal.ts';
+import { standingOf } from './standing.ts';
+import type { Standing } from './standing.ts';
 import { rank } from './order.ts';
 import type { Resource } from './resource.ts';
 import {
@@ -57,8 +60,15 @@ export interface Response {
 /** What a request turned out to be. */
 export type Reception =
   | { readonly kind: 'subscription' }
-  | { readonly kind: 'ack'; readonly nonce: string }
-  | { readonly kind: 'nack'; readonly nonce: string; readonly names: readonly string[]; readonly message: string }
+  | { readonly kind: 'ack'; readonly nonce: string; readonly batch: Batch }
+  | {
+      readonly kind: 'nack';
+      readonly nonce: string;
+      readonly names: readonly string[];
+      readonly message: string;
+      /** What is refused by itself, as far as that is known now; of virtual hosts and secrets as well, whatever they came in. */
+      readonly culprits: readonly Resource[];
+    }
   | { readonly kind: 'stale' };
 
 export const defaultLimits: SessionLimits = { responseBytes: 1_000_000, ackPatienceMs: 2_000, orderPatienceMs: 10_000 };
@@ -149,6 +159,11 @@ export class Session {
     return this.#ordered.reduce((sum, { dirty }) => sum + dirty.size, 0);
   }
 
+  /** Whether the client has this state of a resource, might still take it, or neither. */
+  standingOf(type: string, name: string, version: string): Standing {
+    return standingOf(this.protocol, this.#ordered, type, name, version);
+  }
+
   /** In the order in which they are served. */
   subscriptions(): readonly Subscription[] {
     return this.#ordered;
@@ -172,25 +187,16 @@ export class Session {
     const { inFlight } = subscription;
     if (nonce === '' || (inFlight === undefined && nonce === subscription.lastNonce)) return { kind: 'subscription' };
     const isNewest = inFlight?.nonce === nonce;
-    const names = isNewest ? inFlight.names : subscription.settleLate(nonce, refusal);
-    if (names === undefined) return { kind: 'stale' };
+    const answered = isNewest ? inFlight : subscription.settleLate(nonce, refusal);
+    if (answered === undefined) return { kind: 'stale' };
     if (isNewest) subscription.settle(refusal);
-    if (isNewest && refusal !== undefined && this.protocol === 'delta') this.#retryApart(subscription, names);
-    return refusal === undefined
-      ? { kind: 'ack', nonce }
-      : { kind: 'nack', nonce, names: [...names], message: refusal };
-  }
-
-  /**
-   * An Envoy may drop the rest of a response from its first bad resource on, and does not say which that was. So the two
-   * halves are sent again, apart, until what is refused is one name.
-   */
-  #retryApart(subscription: Subscription, refused: ReadonlySet<string>): void {
-    const names = [...refused].filter((name) => subscription.covers(name));
-    if (names.length < 2) return;
-    const middle = Math.ceil(names.length / 2);
-    subscription.retries.push(new Set(names.slice(0, middle)), new Set(names.slice(middle)));
-    for (const name of names) subscription.dirty.mark(name, undefined, this.#view.sequence, true);
+    const { batch, names } = answered;
+    if (refusal === undefined) {
+      noteAccepted(subscription, this.protocol, batch);
+      return { kind: 'ack', nonce, batch };
+    }
+    const culprits = isolate(subscription, this.protocol, answered, refusal, this.#view.sequence);
+    return { kind: 'nack', nonce, names: [...names], message: refusal, culprits };
   }
 
   #send(subscription: Subscription, draft: Draft, now: number): Response {
@@ -210,6 +216,7 @@ export class Session {
       oldest: Math.min(draft.oldest, unanswered?.oldest ?? Infinity),
       oldestUpsert: Math.min(draft.oldestUpsert, unanswered?.oldestUpsert ?? Infinity),
       names,
+      batch,
     };
     const { resources, removed } = batch;
     return { typeUrl: table.typeUrl, nonce, version: table.version(), resources, removed, batch };

@@ -4,8 +4,11 @@
  */
 import { DirtyNames } from './dirty-names.ts';
 import type { Held } from './dirty-names.ts';
+import type { Batch } from './batch.ts';
+import type { Isolation } from './isolation.ts';
 import { NameSet } from './name-set.ts';
 import { routing } from './order.ts';
+import type { Resource } from './resource.ts';
 import type { ResourceTable, Watcher } from './resource-table.ts';
 import type { Subscriber } from './view.ts';
 
@@ -21,6 +24,7 @@ export interface InFlight {
   /** The oldest publication that anything in it came from. */
   readonly oldest: number;
   readonly names: ReadonlySet<string>;
+  readonly batch: Batch;
 }
 
 /** Who has left so many responses unanswered is not waited for. */
@@ -45,12 +49,21 @@ export class Subscription implements Watcher {
   #sentSince = 0;
   /** Names whose newest state the client has refused, with its reason. */
   readonly rejected = new Map<string, string>();
-  /** Delta: parts of a refused response that are to be sent apart, so that only the culprit among them stays refused. */
+  /** Parts of a refused response that are to be sent apart, so that only the culprit among them stays refused. */
   readonly retries: ReadonlySet<string>[] = [];
   /** The oldest publication that the refused names came from; of no meaning while there are none. */
   oldestRejected = Infinity;
-  /** What was in the responses that were not answered in time, by nonce, the oldest first. */
-  readonly #overdue = new Map<string, ReadonlySet<string>>();
+  /**
+   * SotW: the parts of what is accepted or refused as a whole, as they were accepted last: by the name of the RouteConfiguration, or
+   * under an empty name for a state of the world.
+   */
+  readonly accepted = new Map<string, readonly Resource[]>();
+  /** SotW: where a culprit among such parts is looked for, or kept apart; by the same names. */
+  readonly isolations = new Map<string, Isolation>();
+  /** Names of secrets that are tried again in other bytes. */
+  readonly variants = new Set<string>();
+  /** The responses that were not answered in time, by nonce, the oldest first. */
+  readonly #overdue = new Map<string, InFlight>();
 
   constructor(subscriber: Subscriber, table: ResourceTable) {
     this.subscriber = subscriber;
@@ -109,22 +122,22 @@ export class Subscription implements Watcher {
   /** Sends the next response without the answer to the last, which may still come. */
   supersede(): void {
     if (this.inFlight === undefined) return;
-    this.#overdue.set(this.inFlight.nonce, this.inFlight.names);
+    this.#overdue.set(this.inFlight.nonce, this.inFlight);
     const [oldest] = this.#overdue;
     if (this.#overdue.size <= overdueLimit || oldest === undefined) return;
-    const [nonce, names] = oldest;
+    const [nonce, { names }] = oldest;
     this.#overdue.delete(nonce);
     this.#settleGone(names, true);
   }
 
-  /** The client has answered a response late; gives back the names in it, undefined if there was none with this nonce. */
-  settleLate(nonce: string, refusal: string | undefined): ReadonlySet<string> | undefined {
-    const names = this.#overdue.get(nonce);
+  /** The client has answered a response late; gives it back, undefined if there was none with this nonce. */
+  settleLate(nonce: string, refusal: string | undefined): InFlight | undefined {
+    const late = this.#overdue.get(nonce);
     this.#overdue.delete(nonce);
-    if (names === undefined) return undefined;
-    if (refusal !== undefined) this.#judge(names, refusal);
-    this.#settleGone(names, refusal !== undefined);
-    return names;
+    if (late === undefined) return undefined;
+    if (refusal !== undefined) this.#judge(late.names, refusal);
+    this.#settleGone(late.names, refusal !== undefined);
+    return late;
   }
 
   /** What is gone never changes again, so a refusal of it would last for ever: the client has removed it, or is told again. */

@@ -89,6 +89,7 @@ it('goes on after a refusal, and reports it with the names and the reason', asyn
       nonce,
       names: ['a'],
       message: 'no such thing',
+      culprits: [cluster('a')],
     }),
   );
   server.publish(changes([cluster('a', 2)]));

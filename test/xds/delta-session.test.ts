@@ -239,7 +239,7 @@ describe('a delta session', () => {
         const inIt = sent.flatMap(({ resources }) => resources.map(({ name }) => name));
         if (inIt.includes('f')) refused.push(inIt);
         else accepted.push(...inIt);
-        if (inIt.includes('f')) client.nack('cluster', 'f is bad');
+        if (inIt.includes('f')) client.nack('cluster', 'something is bad');
         else client.ack();
       }
       expect(refused.map(({ length }) => length)).toEqual([8, 4, 2, 1]);
@@ -247,6 +247,19 @@ describe('a delta session', () => {
       expect(client.session.isWaiting).toBe(false);
       client.publish([cluster('f', 2)]);
       expect(client.converse()).toEqual(['cluster f=2']);
+    });
+
+    it('tries alone what the refusal names', () => {
+      const client = new Conversation('delta');
+      client.publish(['a', 'b', 'web', 'd'].map((name) => cluster(name)));
+      client.subscribe('cluster');
+      client.take();
+      client.nack('cluster', 'Error adding/updating cluster(s) web: no such thing');
+      expect(client.sent()).toEqual(['cluster a=1 b=1 d=1']);
+      client.ack();
+      expect(client.sent()).toEqual(['cluster web=1']);
+      expect(client.nack('cluster', 'no')).toMatchObject([{ culprits: [{ name: 'web' }] }]);
+      expect(client.session.isWaiting).toBe(false);
     });
 
     it('sends a resource that is larger than the limit alone', () => {

@@ -2,7 +2,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { typeUrl } from '../../src/proto/type-url.ts';
 import { Conversation } from '../support/conversation.ts';
-import { cluster, endpoints, listener, secret, table, virtualHost } from '../support/resources.ts';
+import type { Kind } from '../support/conversation.ts';
+import { cluster, describeResource, endpoints, listener, secret, table, virtualHost } from '../support/resources.ts';
 
 const abc = [cluster('a'), cluster('b'), cluster('c')];
 
@@ -13,6 +14,25 @@ function withClusters(protocol: 'sotw' | 'delta'): Conversation {
   client.subscribe('cluster');
   client.converse();
   return client;
+}
+
+/** Refuses every response that has one of these in it; gives back the names of what is found to be refused. */
+function converseRefusing(client: Conversation, kind: Kind, bad: readonly string[]): readonly string[] {
+  const found: string[] = [];
+  for (let sent = client.take(); sent.length > 0; sent = client.take()) {
+    const parts = sent
+      .flatMap(({ resources }) => resources.flatMap((each) => each.parts ?? each))
+      .map(describeResource);
+    const receptions = parts.some((part) => bad.includes(part)) ? client.nack(kind, 'something is bad') : client.ack();
+    for (const each of receptions) if (each.kind === 'nack') found.push(...each.culprits.map(({ name }) => name));
+  }
+  return found.toSorted();
+}
+
+/** The virtual hosts that the client has. */
+function accepted(client: Conversation): readonly string[] {
+  const [parts = []] = client.session.subscriptions()[0]?.accepted.values() ?? [];
+  return parts.filter((part) => part.typeUrl === typeUrl.virtualHost).map(describeResource);
 }
 
 describe.each(['sotw', 'delta'] as const)('a %s session', (protocol) => {
@@ -241,24 +261,52 @@ describe('a sotw session', () => {
     client.subscribe(kind);
     client.converse();
     client.publish([of('a', 2)], [of('b')]);
-    expect(client.converse()).toEqual([`${kind} a=2 c=1`]);
+    // First with what is to go: of a state that is refused, what it lacks is gone all the same.
+    expect(client.converse()).toEqual([`${kind} a=2 b=1 c=1`, `${kind} a=2 c=1`]);
     client.publish([], [of('a'), of('c')]);
     expect(client.converse()).toEqual([kind]);
   });
 
-  it('names what was refused before beside what has changed, for the whole state carries both', () => {
+  it('tries what was refused and what has changed apart, and keeps what is refused out of the whole state', () => {
     const client = withClusters('sotw');
     client.publish([cluster('b', 2)], [cluster('c')]);
-    client.take();
-    client.nack('cluster', 'no');
+    expect(client.sent()).toEqual(['cluster a=1 b=2 c=1']);
+    expect(client.nack('cluster', 'no')).toMatchObject([{ names: ['b'], culprits: [{ name: 'b' }] }]);
+    expect(client.sent()).toEqual(['cluster a=1 b=1']);
+    client.ack();
     client.publish([cluster('a', 2)]);
-    client.take();
-    expect(client.nack('cluster', 'still no')).toMatchObject([
-      { names: expect.arrayContaining(['a', 'b', 'c']), message: 'still no' },
-    ]);
+    expect(client.converse()).toEqual(['cluster a=2 b=1']);
     client.publish([cluster('b', 3)]);
-    client.converse();
+    expect(client.converse()).toEqual(['cluster a=2 b=3']);
     expect(client.session.subscriptions()[0]?.rejected).toEqual(new Map());
+    expect(client.session.subscriptions()[0]?.isolations.size).toBe(0);
+  });
+
+  it.each(['cluster', 'listener'] as const)('finds which of eight of %s is refused, and serves the others', (kind) => {
+    const of = { cluster, listener }[kind];
+    const client = new Conversation('sotw');
+    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+    client.publish(names.map((name) => of(name)));
+    client.subscribe(kind);
+    expect(converseRefusing(client, kind, ['c=1', 'h=1'])).toEqual(['c', 'h']);
+    expect(client.session.isWaiting).toBe(false);
+    client.publish([of('z')]);
+    expect(client.converse()).toEqual([`${kind} a=1 b=1 d=1 e=1 f=1 g=1 z=1`]);
+  });
+
+  it('finds which virtual host of a RouteConfiguration is refused, and leaves it as it was', () => {
+    const client = new Conversation('sotw');
+    const hosts = ['a', 'b', 'c', 'd'];
+    client.publish([table('http'), ...hosts.map((host) => virtualHost(`http/${host}`, 'old'))]);
+    client.subscribe('routeConfiguration', 'http');
+    client.converse();
+    client.publish(hosts.map((host) => virtualHost(`http/${host}`, 'new')));
+    expect(converseRefusing(client, 'routeConfiguration', ['http/b=new'])).toEqual(['http/b']);
+    expect(accepted(client)).toEqual(['http/a=new', 'http/b=old', 'http/c=new', 'http/d=new']);
+    client.publish([virtualHost('http/b', 'newer')]);
+    client.converse();
+    expect(accepted(client)).toEqual(['http/a=new', 'http/b=newer', 'http/c=new', 'http/d=new']);
+    expect(client.session.subscriptions()[0]?.isolations.size).toBe(0);
   });
 
   it('says nothing about a removed resource of a type that is not whole', () => {

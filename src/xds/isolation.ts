@@ -1,0 +1,133 @@
+/**
+ * Finds out what of a message that is taken or refused as a whole is refused: a state of the world of clusters or listeners, or a
+ * RouteConfiguration with its virtual hosts. The parts that changed are tried in halves on top of what was accepted last, until
+ * what is refused is one part; it is left as it was accepted last, or out, and all else goes on.
+ */
+import type { Resource } from './resource.ts';
+
+export class Isolation {
+  /** By name: the parts that the client has accepted together. */
+  #base: ReadonlyMap<string, Resource>;
+  /** Names of parts that are to be tried apart from each other, in this order. */
+  #groups: ReadonlySet<string>[] = [];
+  /** Versions of parts that are refused by themselves, by name. */
+  readonly #refused = new Map<string, string>();
+  /** Whether what was composed last lacks something that is still to be tried. */
+  #isPartial = false;
+
+  /** @param accepted the parts of the message that was accepted last */
+  constructor(accepted: readonly Resource[]) {
+    this.#base = byName(accepted);
+  }
+
+  /** The parts to send now, out of those that there are now. */
+  compose(current: readonly Resource[]): readonly Resource[] {
+    this.#forgetRefusals(current);
+    const pending = this.#differing(current).filter(({ name, version }) => this.#refused.get(name) !== version);
+    const group = this.#nextGroup(pending);
+    const tried = group === undefined ? pending : pending.filter(({ name }) => group.has(name));
+    this.#isPartial = tried.length < pending.length;
+    return this.#isPartial ? this.#with(tried) : this.#withoutRefused(current);
+  }
+
+  /** A message with these parts is accepted. */
+  accept(parts: readonly Resource[]): void {
+    this.#base = byName(parts);
+  }
+
+  /**
+   * A message with these parts is refused.
+   *
+   * @param message the client's reason, which may name parts
+   * @returns the parts that are refused by themselves, as far as is known now
+   */
+  refuse(parts: readonly Resource[], message: string): readonly Resource[] {
+    const tried = this.#differing(parts);
+    this.#groups = this.#groups.filter((group) => !tried.some(({ name }) => group.has(name)));
+    if (tried.length < 2) {
+      for (const { name, version } of tried) this.#refused.set(name, version);
+      return tried;
+    }
+    const names = tried.map(({ name }) => name);
+    this.#groups.unshift(...splitByHint(names, message));
+    return [];
+  }
+
+  /** Whether something is to be sent as soon as there is an answer. */
+  get isWaiting(): boolean {
+    return this.#groups.length > 0 || this.#isPartial;
+  }
+
+  /** Whether all that there is has been accepted together, so that nothing need be kept apart any longer. */
+  get isOver(): boolean {
+    return !this.isWaiting && this.#refused.size === 0;
+  }
+
+  /** Whether these parts, without those that are refused, are other than what was accepted last. */
+  differs(parts: readonly Resource[]): boolean {
+    const wanted = this.#withoutRefused(parts);
+    return wanted.length !== this.#base.size || this.#differing(wanted).length > 0;
+  }
+
+  hasAccepted(name: string, version: string): boolean {
+    return this.#base.get(name)?.version === version;
+  }
+
+  #differing(parts: readonly Resource[]): readonly Resource[] {
+    return parts.filter(({ name, version }) => this.#base.get(name)?.version !== version);
+  }
+
+  /** A refusal is of a version, and over when there is another. */
+  #forgetRefusals(current: readonly Resource[]): void {
+    if (this.#refused.size === 0) return;
+    const versions = new Map(current.map(({ name, version }) => [name, version]));
+    for (const [name, version] of this.#refused) if (versions.get(name) !== version) this.#refused.delete(name);
+  }
+
+  #nextGroup(pending: readonly Resource[]): ReadonlySet<string> | undefined {
+    for (let group = this.#groups[0]; group !== undefined; group = this.#groups[0]) {
+      const names = group;
+      if (pending.some(({ name }) => names.has(name))) return group;
+      this.#groups.shift();
+    }
+    return undefined;
+  }
+
+  #with(tried: readonly Resource[]): readonly Resource[] {
+    const parts = new Map(this.#base);
+    for (const part of tried) parts.set(part.name, part);
+    return [...parts.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  #withoutRefused(current: readonly Resource[]): readonly Resource[] {
+    if (this.#refused.size === 0) return current;
+    return current.flatMap((part) =>
+      this.#refused.get(part.name) === part.version ? (this.#base.get(part.name) ?? []) : part,
+    );
+  }
+}
+
+/** So many names in a refusal are taken for the culprits; more are told apart faster in halves. */
+const hintLimit = 8;
+
+/** Parts of what was refused together, in the order in which to try them: by what the client's text names, else halves. */
+export function splitByHint(names: readonly string[], message: string): readonly ReadonlySet<string>[] {
+  const named = names.filter((name) => isNamed(name, message));
+  if (named.length > 0 && named.length <= hintLimit && named.length < names.length) {
+    const rest = names.filter((name) => !named.includes(name));
+    return [new Set(rest), ...named.map((name) => new Set([name]))];
+  }
+  const middle = Math.ceil(names.length / 2);
+  return [new Set(names.slice(0, middle)), new Set(names.slice(middle))];
+}
+
+/** As a word of its own, not within another name. */
+function isNamed(name: string, message: string): boolean {
+  const at = message.indexOf(name);
+  if (at < 0) return false;
+  return !/[\w.*/-]/.test(message.charAt(at - 1)) && !/[\w*/-]/.test(message.charAt(at + name.length));
+}
+
+function byName(parts: readonly Resource[]): ReadonlyMap<string, Resource> {
+  return new Map(parts.map((part) => [part.name, part]));
+}

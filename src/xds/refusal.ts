@@ -1,0 +1,78 @@
+/**
+ * From a refused response to what in it is refused. An Envoy may drop the rest of a response from its first bad resource on, does not
+ * always say which that was, and takes some messages as a whole only; so what was refused is sent again, apart, until it is one name.
+ */
+import { typeUrl } from '../proto/type-url.ts';
+import type { Batch } from './batch.ts';
+import { wholeState } from './delivery.ts';
+import { Isolation, splitByHint } from './isolation.ts';
+import type { Resource } from './resource.ts';
+import type { InFlight, Subscription } from './subscription.ts';
+
+type Protocol = 'sotw' | 'delta';
+
+/** The client has accepted a response. */
+export function noteAccepted(subscription: Subscription, protocol: Protocol, batch: Batch): void {
+  for (const { name } of subscription.variants.size > 0 ? batch.resources : []) subscription.variants.delete(name);
+  for (const { key, parts } of wholesOf(subscription, protocol, batch)) {
+    subscription.accepted.set(key, parts);
+    const isolation = subscription.isolations.get(key);
+    if (isolation === undefined) continue;
+    isolation.accept(parts);
+    if (isolation.isOver) subscription.isolations.delete(key);
+    else if (isolation.isWaiting) sendAgain(subscription, key, 0);
+  }
+}
+
+/**
+ * The client has refused a response: sees to it that what is refused is found.
+ *
+ * @param sequence the publication that stands
+ * @returns what is found by now
+ */
+export function isolate(
+  subscription: Subscription,
+  protocol: Protocol,
+  { batch, names: refused }: InFlight,
+  message: string,
+  sequence: number,
+): readonly Resource[] {
+  const isWhole = protocol === 'sotw' && wholeState.has(subscription.typeUrl);
+  const names = isWhole ? [] : [...refused].filter((name) => subscription.covers(name));
+  if (names.length > 1) {
+    subscription.retries.push(...splitByHint(names, message));
+    for (const name of names) {
+      subscription.dirty.mark(name, undefined, sequence, true);
+      if (subscription.typeUrl === typeUrl.secret) toggle(subscription.variants, name);
+    }
+    return [];
+  }
+  const wholes = wholesOf(subscription, protocol, batch);
+  if (wholes.length === 0) {
+    for (const name of names) subscription.variants.delete(name);
+    return batch.resources.filter(({ name }) => names.includes(name));
+  }
+  return wholes.flatMap(({ key, parts }) => {
+    const isolation = subscription.isolations.get(key) ?? new Isolation(subscription.accepted.get(key) ?? []);
+    subscription.isolations.set(key, isolation);
+    const culprits = isolation.refuse(parts, message);
+    if (isolation.isWaiting || isolation.differs(parts)) sendAgain(subscription, key, sequence);
+    return culprits;
+  });
+}
+
+/** What of a response is accepted or refused as a whole, with its parts; nothing where each resource stands for itself. */
+function wholesOf({ typeUrl: type }: Subscription, protocol: Protocol, { resources }: Batch) {
+  if (protocol === 'delta') return [];
+  if (wholeState.has(type)) return [{ key: '', parts: resources }];
+  return resources.flatMap(({ name, parts }) => (parts === undefined ? [] : [{ key: name, parts }]));
+}
+
+function sendAgain(subscription: Subscription, key: string, sequence: number): void {
+  if (key === '') subscription.owesAnswer = true;
+  else if (subscription.covers(key)) subscription.dirty.mark(key, undefined, sequence, true);
+}
+
+function toggle(names: Set<string>, name: string): void {
+  if (!names.delete(name)) names.add(name);
+}
