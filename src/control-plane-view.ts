@@ -4,6 +4,7 @@ import { compareProblems } from './model/problem.ts';
 import type { ProblemBook } from './problem-book.ts';
 import { toJson } from './proto/message.ts';
 import { messageNameOf } from './proto/type-url.ts';
+import type { Quarantine } from './quarantine/quarantine.ts';
 import type { SourceStatus } from './source/source-status.ts';
 import type { Translation } from './translation/translation.ts';
 import type { DiscoveryStream } from './xds/discovery-stream.ts';
@@ -16,6 +17,7 @@ export function controlPlaneView(
   server: XdsServer,
   sources: SourceStatus,
   certificates: AdminView['certificates'],
+  quarantine: Quarantine,
 ): AdminView {
   const { delta } = server.store;
   return {
@@ -23,7 +25,8 @@ export function controlPlaneView(
       const ready = server.store.sequence > 0;
       return { ready, waitingFor: ready ? [] : ['the first complete reading of all objects'] };
     },
-    problems: () => [...sourceProblems.all(), ...translation.problems()].toSorted(compareProblems),
+    problems: () =>
+      [...sourceProblems.all(), ...translation.problems(), ...quarantine.problems()].toSorted(compareProblems),
     objectCounts: () => translation.objectCounts(),
     resources: () =>
       delta.typeUrls().flatMap((typeUrl) => delta.names(typeUrl).flatMap((name) => summaryOf(server, typeUrl, name))),
@@ -31,6 +34,14 @@ export function controlPlaneView(
       const resource = delta.get(typeUrl, name);
       const message = messageNameOf(typeUrl);
       return resource === undefined || message === undefined ? undefined : toJson(message, bodyOf(resource));
+    },
+    quarantine: () => {
+      const { objects, resources, oldest } = quarantine.summary();
+      return {
+        objects,
+        resources,
+        oldestSeconds: oldest === undefined ? 0 : Math.max(0, (Date.now() - oldest) / 1_000),
+      };
     },
     sources: () => sources.all(),
     connections: () => server.connections,

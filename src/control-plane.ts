@@ -9,18 +9,21 @@ import { commitInSlices } from './commit.ts';
 import type { Config } from './config.ts';
 import { controlPlaneView } from './control-plane-view.ts';
 import { openDefaultCertificate } from './default-certificate.ts';
+import { Guard } from './guard.ts';
 import type { Logger } from './log.ts';
 import { openSource } from './object-source.ts';
+import type { OpenSource } from './object-source.ts';
 import { ProblemBook } from './problem-book.ts';
 import { PublicationLog } from './publication-log.ts';
 import { openReporter } from './reporting.ts';
 import { settle } from './source/settle.ts';
 import { SourceStatus } from './source/source-status.ts';
-import type { SourceEvent } from './source/source.ts';
+import type { Source, SourceEvent } from './source/source.ts';
 import { Translation } from './translation/translation.ts';
 import { observeSource } from './source-observer.ts';
 import { observeRefusals, observeStreams } from './stream-log.ts';
 import { openTls, watchExpiry, xdsClients } from './xds-tls.ts';
+import type { Resource } from './xds/resource.ts';
 import { XdsServer } from './xds/server.ts';
 import type { ResourceChange } from './xds/view.ts';
 
@@ -46,11 +49,24 @@ export interface ResourceName {
   readonly name: string;
 }
 
+/** What tests can do and users cannot. */
+export interface TestSwitches {
+  /** Spoils resources after the translation, so that Envoys refuse them. */
+  readonly spoil?: (resource: Resource) => Resource;
+  /** Where objects come from instead of what the configuration names. */
+  readonly source?: Source;
+}
+
 /** Rejects with the system's error when an address can't be bound, and when the kubeconfig can't be read. */
-export async function startControlPlane(config: Config, log: Logger): Promise<ControlPlane> {
+export async function startControlPlane(
+  config: Config,
+  log: Logger,
+  { spoil, source: given }: TestSwitches = {},
+): Promise<ControlPlane> {
   const metrics = createMetrics();
   const sourceStatus = new SourceStatus();
-  const { source, connection } = await openSource(config, log, observeSource(metrics.source, sourceStatus));
+  const opened = given ? { source: given } : openSource(config, log, observeSource(metrics.source, sourceStatus));
+  const { source, connection }: OpenSource = await opened;
   const tls = await openTls(config.xds.tls, connection, log);
   const translation = new Translation(config);
   const renewed$ = new Subject<Renewed>();
@@ -59,14 +75,26 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
     renewed$.next({ kind: 'renewed' });
   });
   const sourceProblems = new ProblemBook();
-  const server = new XdsServer({
+  const verdict$ = new Subject<Verdict>();
+  const guard = new Guard({
+    translation,
+    server: () => server,
+    wake: () => verdict$.next({ kind: 'verdict' }),
+    ...(spoil && { spoil }),
+  });
+  const observe = observeStreams(log, metrics);
+  const server: XdsServer = new XdsServer({
     host: config.xds.host,
     port: config.xds.port,
     ...xdsClients(config.xds, tls),
-    observe: observeStreams(log, metrics),
+    observe: (stream, event) => {
+      observe(stream, event);
+      guard.observe(stream, event);
+    },
     observeRefusal: observeRefusals(log, metrics),
   });
-  const routingView = controlPlaneView(translation, sourceProblems, server, sourceStatus, watchExpiry(tls.source));
+  const expiry = watchExpiry(tls.source);
+  const routingView = controlPlaneView(translation, sourceProblems, server, sourceStatus, expiry, guard.quarantine);
   const reporter = openReporter({
     config: config.status,
     connection,
@@ -88,7 +116,7 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
   };
   const tell = (changes: readonly ResourceChange[], wasPublished: boolean): void => {
     for (const [table, entries] of translation.takeRecomputed()) metrics.recomputed(table, entries);
-    const allProblemChanges = translation.problemChanges + sourceProblems.changes;
+    const allProblemChanges = translation.problemChanges + sourceProblems.changes + guard.quarantine.changes;
     const haveProblemsChanged = allProblemChanges !== problemChanges;
     problemChanges = allProblemChanges;
     if (wasPublished) {
@@ -107,21 +135,27 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
   const take = async (events: readonly Stamped[]): Promise<void> => {
     for (const { event } of events) {
       if (event.kind === 'changes') {
-        translation.update(event.changes, Date.now());
+        guard.update(event.changes);
         reporter?.note(event.changes);
       } else if (event.kind === 'problems') sourceProblems.replace(event.origin, event.problems);
-      else if (event.kind === 'time') translation.passTime(Date.now());
-      else if (event.kind === 'synced') isSynced = true;
+      else if (event.kind === 'time') {
+        translation.passTime(Date.now());
+        guard.quarantine.sweep(Date.now());
+      } else if (event.kind === 'synced') isSynced = true;
     }
     // What has not been read in full must not be served: what it lacks, Envoys would delete.
     if (!isSynced) return;
     await defaultCertificate.shown;
-    const changes = await commitInSlices(translation, stopping.signal);
-    if (changes === undefined || stopping.signal.aborted) return;
+    guard.prepare();
+    const computed = await commitInSlices(translation, stopping.signal);
+    if (computed === undefined || stopping.signal.aborted) return;
+    const changes = guard.pass(computed);
     const wasPublished = publish(changes, events[0]?.at ?? performance.now());
     // The streams send now: before anybody is told of it, and as part of what the publication costs.
     await setImmediate();
-    if (!stopping.signal.aborted) tell(changes, wasPublished);
+    if (stopping.signal.aborted) return;
+    tell(changes, wasPublished);
+    guard.rest();
   };
 
   const xdsPort = await server.start().catch(async (error: unknown) => {
@@ -133,7 +167,7 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
     throw error;
   });
   const time$ = interval(60_000).pipe(map((): TimePassed => ({ kind: 'time' })));
-  const reading: Subscription = merge(source.events$, time$, renewed$)
+  const reading: Subscription = merge(source.events$, time$, renewed$, verdict$)
     .pipe(
       map((event): Stamped => ({ event, at: performance.now() })),
       settle(config.settle, take),
@@ -147,6 +181,7 @@ export async function startControlPlane(config: Config, log: Logger): Promise<Co
     published$,
     stop: async () => {
       stopping.abort();
+      guard.stop();
       reading.unsubscribe();
       published$.complete();
       publicationLog.stop();
@@ -173,8 +208,13 @@ interface Renewed {
   readonly kind: 'renewed';
 }
 
+/** What Envoys accept and refuse may say something about objects. */
+interface Verdict {
+  readonly kind: 'verdict';
+}
+
 interface Stamped {
-  readonly event: SourceEvent | TimePassed | Renewed;
+  readonly event: SourceEvent | TimePassed | Renewed | Verdict;
   /** Milliseconds on the monotonic clock. */
   readonly at: number;
 }

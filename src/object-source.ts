@@ -8,12 +8,17 @@ import { kubernetesSource } from './source/kubernetes.ts';
 import type { ReflectorEvent } from './source/reflector.ts';
 import type { Source } from './source/source.ts';
 
+export interface OpenSource {
+  readonly source: Source;
+  readonly connection?: KubeConnection;
+}
+
 /** @throws UsageError when the kubeconfig cannot be used. */
 export async function openSource(
   { source, classes, defaults, configMap }: Config,
   log: SourceLog,
   observe?: (event: ReflectorEvent) => void,
-): Promise<{ readonly source: Source; readonly connection?: KubeConnection }> {
+): Promise<OpenSource> {
   if (source.kind === 'directory') return { source: directorySource(source.paths) };
   const reload = (): Promise<KubeConfig> => loadKubeConfig(source.kubeconfig, source.context);
   const kubeConfig = await reload().catch((error: unknown) => {

@@ -14,6 +14,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   certificates: ['cluster', 'source', 'xds'],
   validation: ['model', 'cluster', 'proto'],
   translation: ['model', 'cluster', 'proto', 'features', 'ingress', 'translate', 'validation', 'xds'],
+  quarantine: ['model', 'cluster', 'xds'],
   source: ['model', 'cluster'],
   status: ['model', 'cluster', 'source'],
   admin: ['model', 'cluster'],
@@ -55,6 +56,7 @@ const pure = new Set([
   'validation',
   'translation',
   'migration',
+  'quarantine',
 ]);
 
 interface SourceFile {

@@ -17,10 +17,21 @@ export interface AdminView {
   /** The certificates of xDS; empty for plaintext. */
   readonly certificates: () => readonly CertificateSummary[];
   readonly sessions: () => readonly SessionSummary[];
+  /** What Envoys refuse. */
+  readonly quarantine: () => QuarantineSummary;
   /** Each kind and namespace that is read from Kubernetes; empty when objects come from files. */
   readonly sources: () => readonly SourceSummary[];
   /** What is written into the cluster and by whom; absent when objects come from files. */
   readonly status?: () => StatusSummary;
+}
+
+export interface QuarantineSummary {
+  /** Objects of which an earlier form, or nothing, is served. */
+  readonly objects: number;
+  /** Resources of which an earlier state, or nothing, is served. */
+  readonly resources: number;
+  /** For how long the oldest of these objects has not been served as it is; 0 when there is none. */
+  readonly oldestSeconds: number;
 }
 
 export interface StatusSummary {

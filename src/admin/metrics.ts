@@ -175,6 +175,21 @@ export function registerViewMetrics(registry: Registry, view: AdminView): void {
   gauge('sluice_problems', 'Problems in what users wrote.', ['severity', 'reason'], () =>
     view.problems().map(({ severity, reason }) => ({ labels: { severity, reason }, value: 1 })),
   );
+  gauge(
+    'sluice_quarantined_objects',
+    'Objects that Envoys refuse, so that an earlier form of them is served.',
+    [],
+    () => [{ labels: {}, value: view.quarantine().objects }],
+  );
+  gauge('sluice_quarantined_resources', 'Resources whose newest state Envoys refuse.', [], () => [
+    { labels: {}, value: view.quarantine().resources },
+  ]);
+  gauge(
+    'sluice_last_good_age_seconds',
+    'For how long the oldest of the quarantined objects has not been served as it is.',
+    [],
+    () => [{ labels: {}, value: view.quarantine().oldestSeconds }],
+  );
   gauge('sluice_resources', 'Resources in the served snapshot.', ['type'], () =>
     totalByType(view.resources(), () => 1),
   );

@@ -28,7 +28,7 @@ export function readPair(secret: PairText): PairReading {
 }
 
 /** A certificate chain and a private key in PEM. */
-type PairText = Pick<Secret, 'certificate' | 'privateKey'>;
+type PairText = Pick<Secret, 'certificate' | 'privateKey' | 'isHeld'>;
 
 /** Private keys by chain, of pairs in the spelling of `readPair`: what is about to be sent has mostly just been read. */
 const good = new Map<string, string>();
@@ -54,6 +54,7 @@ export function pairFault(chain: string, privateKey: string): string | undefined
 
 /** The pair in one spelling, without what stands around it; or what is wrong with it, as the end of a sentence. */
 function parsePair(secret: PairText): PairReading | string {
+  if (secret.isHeld === true) return 'holds a pair that an Envoy has refused';
   if (secret.certificate === '') return 'has no tls.crt';
   if (secret.privateKey === '') return 'has no tls.key';
   const blocks = secret.certificate.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];

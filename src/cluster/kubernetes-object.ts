@@ -43,6 +43,8 @@ export interface Ingress {
   };
   /** Absent when there is nothing in it, and for objects from files. Nothing that is served depends on it. */
   readonly status?: IngressStatus;
+  /** Set while Envoys refuse what it asks for, and nothing earlier is known: its paths answer 503. No source sets it. */
+  readonly isHeld?: true;
 }
 
 /** `status` of an Ingress: where it can be reached, and who says so. */
@@ -180,6 +182,8 @@ export interface Secret {
   readonly privateKey: string;
   /** Further keys, as text: for annotations such as `auth-secret`. Left out when there are none. */
   readonly entries?: Readonly<Record<string, string>>;
+  /** Set while Envoys refuse its certificate, which is not here then. No source sets it. */
+  readonly isHeld?: true;
 }
 
 /** `v1` ConfigMap, without `binaryData`. */

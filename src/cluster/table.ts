@@ -152,6 +152,11 @@ export class Graph {
     return counts;
   }
 
+  /** The entries of inputs that a value is computed from, the nearest first, as far as they are found in a short search. */
+  inputsOf(table: Table<unknown>, key: string): Failure['inputs'] {
+    return inputsOf({ cells: this.#cellsOf(table), key });
+  }
+
   /** What cannot be computed now, by a mistake in this program. */
   failures(): readonly Failure[] {
     return [...this.#cells.values()].flatMap((cells) =>

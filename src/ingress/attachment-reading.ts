@@ -42,7 +42,8 @@ export function readAttachments(ingress: Ingress, { policies, problems }: Policy
     hosts.set(host, reading);
     reading.attached.push({ path, match, backend, policies, origin });
   };
-  spec.rules.forEach((rule, ruleIndex) => {
+  const rules = ingress.isHeld === true ? [] : spec.rules;
+  rules.forEach((rule, ruleIndex) => {
     const host = rule.host === '' ? anyHost : parseHostName(rule.host);
     rule.paths.forEach(({ path, pathType, backend }, pathIndex) => {
       const field = `spec.rules[${ruleIndex}].http.paths[${pathIndex}]`;
@@ -50,7 +51,7 @@ export function readAttachments(ingress: Ingress, { policies, problems }: Policy
       if (host !== undefined) attach(host, path, match.kind === 'invalid' ? undefined : match, backend, field);
     });
   });
-  if (spec.defaultBackend !== undefined) {
+  if (spec.defaultBackend !== undefined && ingress.isHeld !== true) {
     attach(anyHost, '/', { kind: 'prefix', path: '' }, spec.defaultBackend, 'spec.defaultBackend');
   }
   const { creationTimestamp } = metadata;

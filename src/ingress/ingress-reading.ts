@@ -98,8 +98,9 @@ class Reader {
   readonly #hosts = new Map<string, HostDraft>();
   readonly #problems: Problem[];
 
-  constructor(ingress: Ingress, { policies, isClosed, isAnnotated, problems }: PolicyReading) {
+  constructor(ingress: Ingress, { policies, isClosed: asked, isAnnotated, problems }: PolicyReading) {
     const { namespace, name } = ingress.metadata;
+    const isClosed = asked || ingress.isHeld === true;
     this.#ingress = ingress;
     this.#object = { kind: 'Ingress', namespace, name };
     this.#isClosed = isClosed;

@@ -80,6 +80,10 @@ export const problemReasons = {
     'Another, older Ingress is the canary of the same path already, or the canary has the Service of the main Ingress; it gets no requests.',
   ResourceRefused:
     "What an object asks for would be a part of Envoy's configuration that breaks a rule, and is not sent; the message says what happens instead.",
+  RefusedByEnvoy:
+    'Envoys refuse what follows from an object; its last good form stays, or its paths answer 503, or it is left out, until it changes.',
+  RefusedByOneEnvoy:
+    'One Envoy refuses what others have in use; it goes on with what it had, and nothing changes for the others.',
   InternalError:
     'Sluice itself fails at what the object asks for, which is a bug; the last good form of what failed stays.',
 } as const;

@@ -37,6 +37,10 @@ export interface RoutingTables {
   /** Under one key, ``: what goes for an Ingress without annotations. */
   readonly defaults: Table<Defaults>;
   readonly hosts: Table<MergedHost>;
+  /** By host: the Ingresses that name it, in their rules or as an alias; flags have an empty key. */
+  readonly readingsOfHost: Table<readonly string[]>;
+  /** By backend name. */
+  readonly hostsOfBackend: Table<readonly string[]>;
   /** Serves what no path of a known host matches. */
   readonly unmatched: Route | undefined;
   /** By backend name, like the endpoints. */
@@ -93,12 +97,14 @@ export function routingTables(
       ownership,
     ),
   );
-  const backends = backendTable(graph, objects, hosts, policy);
+  const { backends, hostsOfBackend } = backendTables(graph, objects, hosts, policy);
   const endpoints = endpointTable(graph, objects, backends, policy);
   return {
     verdicts,
     defaults: featureDefaults,
     hosts,
+    readingsOfHost,
+    hostsOfBackend,
     unmatched,
     backends,
     endpoints,
@@ -142,12 +148,12 @@ function objectsBy(objects: ObjectTables, look: Look): Omit<ObjectLookup, 'names
   return { configMap: (key) => look(objects.ConfigMap, key), secret: (key) => look(objects.Secret, key) };
 }
 
-function backendTable(
+function backendTables(
   graph: Graph,
   objects: ObjectTables,
   hosts: Table<MergedHost>,
   policy: BackendPolicy,
-): Table<ResolvedBackend> {
+): Pick<RoutingTables, 'backends' | 'hostsOfBackend'> {
   const usesOfHost = graph.derive(
     'uses of backends by host',
     hosts,
@@ -159,13 +165,19 @@ function backendTable(
       .flatMap(usesOf)
       .map(({ backend }) => backendName(backend)),
   );
-  return graph.derive('backends', users, (name, hostNames, look) => {
+  const backends = graph.derive('backends', users, (name, hostNames, look) => {
     const own = hostNames.flatMap((host) => look(usesOfHost, host)?.get(name) ?? []);
     const backend = own[0]?.backend;
     if (backend === undefined) return undefined;
     const service = look(objects.Service, objectKey({ namespace: backend.namespace, name: backend.service }));
     return resolveBackend(backend, service, distinct(own.map(({ origin }) => origin)), policy);
   });
+  return { backends, hostsOfBackend: users };
+}
+
+/** Where a host names a backend. */
+export function originsOfBackend(host: Host, name: string): readonly Origin[] {
+  return (usesByBackend(routesOf(host)).get(name) ?? []).map(({ origin }) => origin);
 }
 
 function endpointTable(

@@ -4,6 +4,8 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { Graph } from '../cluster/table.ts';
+import { fingerprintOf, heldForm } from '../cluster/held-object.ts';
+import type { HeldObject } from '../cluster/held-object.ts';
 import type { Changes, Input, Table } from '../cluster/table.ts';
 import type { Ingress, Kind, KubernetesObject } from '../cluster/kubernetes-object.ts';
 import { changesVerdict } from '../ingress/certificate-choice.ts';
@@ -24,6 +26,8 @@ import { settingsTable } from './settings-table.ts';
 import { resourceTables } from './resource-tables.ts';
 import type { ResourceTable } from './resource-tables.ts';
 import { routingTables } from './routing-tables.ts';
+import { suspectsOf } from './suspects.ts';
+import type { ObjectKey } from './suspects.ts';
 import type { CertificateHistory, ObjectTables, RoutingTables, Verdict } from './routing-tables.ts';
 
 export interface TranslationOptions {
@@ -66,6 +70,9 @@ export class Translation {
   readonly #judged: readonly Table<Judged>[];
   readonly #verdicts: Table<Verdict>;
   readonly #problems = new Map<string, readonly Problem[]>();
+  /** Objects that another form stands for, by kind and key, and what they are. */
+  readonly #held = new Map<string, { readonly held: HeldObject; readonly object: KubernetesObject | undefined }>();
+  readonly #settingsMap: string | undefined;
   #touchedIngresses = new Set<string>();
   #failures: readonly Problem[] = [];
   #problemChanges = 0;
@@ -83,6 +90,7 @@ export class Translation {
       lastGood: this.#graph.input('last good certificates'),
       checkedAt: this.#graph.input('last looks at validity', Object.is),
     };
+    this.#settingsMap = options.configMap && objectKey(options.configMap);
     const { allowExternalNames = false, allowLocalEndpoints = true, hostOwnership = 'policies' } = options;
     const policy = { allowExternalNames, allowLocalEndpoints };
     const { classes, defaults } = options;
@@ -114,18 +122,64 @@ export class Translation {
   }
 
   /**
-   * Notes what objects are now; `commit` computes what follows from it.
+   * Notes what objects are now; `commit` computes what follows from it. An object that is held stays so as long as it is as it was.
    *
    * @param now milliseconds since 1970, by which the validity of certificates is judged; left out, they count as valid
    */
   update(updates: readonly ObjectUpdate[], now?: number): void {
     for (const { kind, namespace, name, object } of updates) {
-      // Each kind has an input of its own objects, and the update says which kind it is.
-      const input: Input<KubernetesObject> = this.#objects[kind];
       const key = objectKey({ namespace, name });
-      input.set(key, object);
-      if (kind === 'Secret') this.#noteHistory(key, object && now);
+      const id = `${kind} ${key}`;
+      const held = this.#held.get(id)?.held;
+      if (held !== undefined && (object === undefined || fingerprintOf(object) === held.fingerprint)) {
+        this.#held.set(id, { held, object });
+        this.#use(kind, key, object && heldForm(held.form, object), now);
+      } else {
+        this.#held.delete(id);
+        this.#use(kind, key, object, now);
+      }
     }
+  }
+
+  /** What an object is, whatever stands for it. */
+  objectOf({ kind, key }: ObjectKey): KubernetesObject | undefined {
+    const held = this.#held.get(`${kind} ${key}`);
+    return held === undefined ? this.#objects[kind].get(key) : held.object;
+  }
+
+  /** From the next `commit` on, another form stands for an object, as long as it is as it is now. It need not be there yet. */
+  hold(held: HeldObject, now?: number): void {
+    const { kind, key, form } = held;
+    const object = this.objectOf(held);
+    if (object !== undefined && fingerprintOf(object) !== held.fingerprint) return;
+    this.#held.set(`${kind} ${key}`, { held, object });
+    if (object !== undefined) this.#use(kind, key, heldForm(form, object), now);
+  }
+
+  /** From the next `commit` on, the object is used as it is. */
+  release({ kind, key }: ObjectKey, now?: number): void {
+    const id = `${kind} ${key}`;
+    const held = this.#held.get(id);
+    if (held === undefined) return;
+    this.#held.delete(id);
+    this.#use(kind, key, held.object, now);
+  }
+
+  isHeld({ kind, key }: ObjectKey): boolean {
+    return this.#held.has(`${kind} ${key}`);
+  }
+
+  /** The objects that a resource may be refused for. */
+  suspectsOf(typeUrl: string, name: string): readonly ObjectKey[] {
+    const sources = { graph: this.#graph, objects: this.#objects, routing: this.#routing };
+    return suspectsOf({ ...sources, settings: this.#settingsMap }, typeUrl, name);
+  }
+
+  #use(kind: Kind, key: string, object: KubernetesObject | undefined, now: number | undefined): void {
+    // Each kind has an input of its own objects, and the caller says which kind it is.
+    const input: Input<KubernetesObject> = this.#objects[kind];
+    input.set(key, object);
+    if (kind === 'Secret') this.#noteHistory(key, object && now);
   }
 
   /** Notes the ConfigMap's data and the prefix of annotations; they go for all Ingresses with the next `commit`. */
@@ -274,5 +328,5 @@ export class Translation {
 
 /** What is served does not depend on the status, so that writing it causes no work here. */
 function sameButStatus(a: Ingress, b: Ingress): boolean {
-  return isDeepStrictEqual(a.metadata, b.metadata) && isDeepStrictEqual(a.spec, b.spec);
+  return a.isHeld === b.isHeld && isDeepStrictEqual(a.metadata, b.metadata) && isDeepStrictEqual(a.spec, b.spec);
 }

@@ -131,18 +131,35 @@ export class ResourceTable {
   }
 
   /** Puts a resource in the place of what had its name, or removes it, and tells whom it concerns; they are added to `told`. */
-  replace(name: string, resource: Resource | undefined, sequence: number, told: Set<Subscriber>): void {
+  replace(
+    name: string,
+    resource: Resource | undefined,
+    sequence: number,
+    told: Set<Subscriber>,
+    isForced = false,
+  ): void {
     const before = this.get(name);
-    if (before?.version === resource?.version) return;
+    if (before?.version === resource?.version && !isForced) return;
     // Held until the watchers have been told, whoever of them gives the name up.
     const id = this.acquire(name);
     this.#put(id, before, resource);
-    const held = before && { version: before.version, resource: before };
+    // Of what was withdrawn silently, clients may have any state.
+    const held =
+      before === undefined ? (isForced ? { version: '' } : undefined) : { version: before.version, resource: before };
     for (const watcher of this.#watchers) {
       if (!watcher.coversId(id)) continue;
       watcher.changed(name, held, sequence);
       told.add(watcher.subscriber);
     }
+    this.release(id);
+  }
+
+  /** Removes a resource without telling those who have it. */
+  withdraw(name: string): void {
+    const before = this.get(name);
+    if (before === undefined) return;
+    const id = this.acquire(name);
+    this.#put(id, before, undefined);
     this.release(id);
   }
 

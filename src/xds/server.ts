@@ -20,6 +20,7 @@ import { reflectionServices } from './reflection.ts';
 import { createResource } from './resource.ts';
 import type { Resource } from './resource.ts';
 import { ResourceStore } from './resource-store.ts';
+import type { Standing } from './standing.ts';
 import { Turns } from './turns.ts';
 import type { ResourceChange } from './view.ts';
 
@@ -178,6 +179,17 @@ export class XdsServer {
   /** How many connections are open. */
   get connections(): number {
     return this.#acceptor?.connections ?? 0;
+  }
+
+  /** What the streams make of a version of a resource, without some of them. */
+  standingOf(typeUrl: string, name: string, version: string, without: ReadonlySet<number>): Standing {
+    let standing: Standing = 'none';
+    for (const { id, session } of this.#streams.values()) {
+      const each = without.has(id) ? 'none' : session.standingOf(typeUrl, name, version);
+      if (each === 'accepted') return each;
+      if (each === 'open') standing = each;
+    }
+    return standing;
   }
 
   /** By age. */

@@ -9,6 +9,10 @@ export interface ResourceChange {
   readonly typeUrl: string;
   readonly name: string;
   readonly resource: Resource | undefined;
+  /** Clients that have it are not told that it is gone; those that come are not given it. */
+  readonly isSilent?: boolean;
+  /** Clients are told that it is gone even if it was gone before, silently. */
+  readonly isForced?: boolean;
 }
 
 /** Who is told of changes: a session, which nothing need be known of here. */
@@ -85,7 +89,11 @@ export class View implements SubscribableView {
   apply(changes: readonly ResourceChange[], sequence: number): ReadonlySet<Subscriber> {
     this.#sequence = sequence;
     const told = new Set<Subscriber>();
-    for (const { typeUrl, name, resource } of changes) this.table(typeUrl).replace(name, resource, sequence, told);
+    for (const { typeUrl, name, resource, isSilent, isForced } of changes) {
+      const table = this.table(typeUrl);
+      if (isSilent === true) table.withdraw(name);
+      else table.replace(name, resource, sequence, told, isForced);
+    }
     return told;
   }
 

@@ -39,6 +39,7 @@ const view: AdminView = {
   sources: () => [followed],
   connections: () => 3,
   certificates: () => [{ name: 'server', notAfter: 0 }],
+  quarantine: () => ({ objects: 2, resources: 3, oldestSeconds: 7.5 }),
   sessions: () => [
     {
       id: 1,

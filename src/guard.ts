@@ -1,0 +1,112 @@
+/** Joins the quarantine with what it steers: what streams say goes in, and what is held goes into the translation and the store. */
+import { objectKey } from './model/object-ref.ts';
+import type { Translation, ObjectUpdate } from './translation/translation.ts';
+import { Quarantine } from './quarantine/quarantine.ts';
+import type { QuarantineMemory } from './quarantine/quarantine.ts';
+import type { DiscoveryStream, StreamEvent } from './xds/discovery-stream.ts';
+import type { Resource } from './xds/resource.ts';
+import type { XdsServer } from './xds/server.ts';
+import type { ResourceChange } from './xds/view.ts';
+
+export interface GuardOptions {
+  readonly translation: Translation;
+  readonly server: () => XdsServer;
+  /** There is something to judge: a burst of work is due, though no object has changed. */
+  readonly wake: () => void;
+  /** For tests: spoils what is sent, so that Envoys refuse it. */
+  readonly spoil?: (resource: Resource) => Resource;
+}
+
+/** While a verdict is waited for, it is looked for so often. */
+const lookMs = 20;
+
+export class Guard {
+  readonly quarantine: Quarantine;
+  readonly #options: GuardOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #withheld: readonly ResourceChange[] = [];
+
+  constructor(options: GuardOptions) {
+    const { translation, server } = options;
+    this.#options = options;
+    this.quarantine = new Quarantine({
+      others: ({ typeUrl, name, version }, without) => server().standingOf(typeUrl, name, version, without),
+      suspects: (typeUrl, name) => translation.suspectsOf(typeUrl, name),
+      objectOf: (of) => translation.objectOf(of),
+      served: (typeUrl, name) => server().store.delta.get(typeUrl, name),
+    });
+  }
+
+  /** To be called with what happens on streams. */
+  observe({ id, node }: DiscoveryStream, event: StreamEvent): void {
+    const { quarantine } = this;
+    if (event.kind === 'ack') quarantine.accept(event.batch);
+    else if (event.kind === 'closed') quarantine.forgetStream(id);
+    else if (event.kind === 'nack') {
+      const { message } = event;
+      for (const { typeUrl, name, version, originalVersion } of event.culprits) {
+        const refusal = {
+          typeUrl,
+          name,
+          version: originalVersion ?? version,
+          message,
+          stream: id,
+          node: node.id ?? '',
+        };
+        quarantine.refuse(refusal, Date.now());
+      }
+      if (event.culprits.length > 0) this.#options.wake();
+    }
+  }
+
+  update(updates: readonly ObjectUpdate[]): void {
+    const { translation } = this.#options;
+    for (const { kind, namespace, name, object } of updates) {
+      this.quarantine.noteUpdate({ kind, key: objectKey({ namespace, name }) }, object);
+    }
+    translation.update(updates, Date.now());
+  }
+
+  /** To be called before a commit: holds and releases what is due. */
+  prepare(): void {
+    const { translation } = this.#options;
+    const now = Date.now();
+    const { hold, release, changes } = this.quarantine.step(now);
+    for (const held of hold) translation.hold(held, now);
+    for (const of of release) translation.release(of, now);
+    this.#withheld = changes;
+  }
+
+  /** What of the changes may be published, after a commit. */
+  pass(changes: readonly ResourceChange[]): readonly ResourceChange[] {
+    const { spoil } = this.#options;
+    const spoiled =
+      spoil === undefined
+        ? changes
+        : changes.map((each) => ({ ...each, resource: each.resource && spoil(each.resource) }));
+    const passed = this.quarantine.filter(spoiled, Date.now());
+    const changed = new Set(passed.map(({ typeUrl, name }) => `${typeUrl} ${name}`));
+    // What the translation has changed meanwhile is newer.
+    const withheld = this.#withheld.filter(({ typeUrl, name }) => !changed.has(`${typeUrl} ${name}`));
+    this.#withheld = [];
+    return [...withheld, ...passed];
+  }
+
+  /** To be called when a burst of work is over. */
+  rest(): void {
+    if (!this.quarantine.isWaiting || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#options.wake();
+    }, lookMs);
+  }
+
+  /** What another run has found out; to be called before anything is read. */
+  remember(memory: QuarantineMemory): void {
+    for (const held of this.quarantine.remember(memory)) this.#options.translation.hold(held);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}

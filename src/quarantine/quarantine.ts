@@ -1,0 +1,393 @@
+/**
+ * What is done about resources that Envoys refuse: the refused bytes are not sent again, the object that they come from is found and
+ * held at an earlier form, and all else goes on. A state machine without I/O: what happens goes in, what is to be held and published
+ * comes out.
+ */
+import { fingerprintOf } from '../cluster/held-object.ts';
+import type { HeldForm, HeldObject } from '../cluster/held-object.ts';
+import type { Kind, KubernetesObject } from '../cluster/kubernetes-object.ts';
+import type { Problem } from '../model/problem.ts';
+import type { Batch } from '../xds/batch.ts';
+import type { Resource } from '../xds/resource.ts';
+import type { ResourceChange } from '../xds/view.ts';
+import { blamedField } from './blame.ts';
+import { Ledger, resourceKey } from './ledger.ts';
+import { culpritProblem, ownMatterProblem, unexplainedProblem } from './telling.ts';
+import type { Culprit } from './telling.ts';
+import { Trial } from './trial.ts';
+import { OpenRefusals, versionKey } from './verdicts.ts';
+import type { Others, Refusal } from './verdicts.ts';
+
+export interface ObjectKey {
+  readonly kind: Kind;
+  /** `namespace/name`. */
+  readonly key: string;
+}
+
+/** What the quarantine asks of the rest. */
+export interface Surroundings {
+  /** What of this version the streams make that are not left out. */
+  readonly others: (of: VersionOf, without: ReadonlySet<number>) => Others;
+  readonly suspects: (typeUrl: string, name: string) => readonly ObjectKey[];
+  /** What an object is, whatever stands for it. */
+  readonly objectOf: (of: ObjectKey) => KubernetesObject | undefined;
+  readonly served: (typeUrl: string, name: string) => Resource | undefined;
+}
+
+interface VersionOf {
+  readonly typeUrl: string;
+  readonly name: string;
+  readonly version: string;
+}
+
+export interface Actions {
+  readonly hold: readonly HeldObject[];
+  readonly release: readonly ObjectKey[];
+  readonly changes: readonly ResourceChange[];
+}
+
+/** A resource whose newest state is refused; something else, or nothing, is served in its place. */
+interface HeldResource {
+  readonly typeUrl: string;
+  readonly name: string;
+  readonly refused: Resource;
+  readonly substitute: Resource | undefined;
+  readonly message: string;
+}
+
+interface Case {
+  readonly typeUrl: string;
+  readonly name: string;
+  readonly message: string;
+  readonly suspects: ReadonlyMap<string, { readonly of: ObjectKey; readonly forms: readonly HeldForm[] }>;
+  readonly trial: Trial;
+  /** Since when what is held now is tried. */
+  since: number;
+  /** Whether what is held now has been put into a publication. */
+  isApplied: boolean;
+}
+
+/** What is persisted of it. */
+export interface QuarantineMemory {
+  readonly culprits: readonly Culprit[];
+  /** Version keys of what was refused. */
+  readonly refused: readonly (readonly [string, string])[];
+}
+
+/** So many refused versions are remembered. */
+const refusedLimit = 10_000;
+/** A trial that nobody says anything of for so long has hurt nobody. */
+const trialMs = 5_000;
+
+export class Quarantine {
+  readonly #around: Surroundings;
+  readonly #ledger = new Ledger();
+  readonly #open = new OpenRefusals();
+  /** By version key: what the first Envoy said. */
+  readonly #refused = new Map<string, string>();
+  readonly #resources = new Map<string, HeldResource>();
+  readonly #cases = new Map<string, Case>();
+  readonly #culprits = new Map<string, Culprit>();
+  readonly #own = new Map<string, { readonly refusal: Refusal; readonly suspect: ObjectKey | undefined }>();
+  /** What the translation holds by our word. */
+  readonly #applied = new Map<string, HeldObject>();
+  /** By resource: the refused version for which everything has been tried. */
+  readonly #exhausted = new Map<string, string>();
+  #judged = new WeakSet<Batch>();
+  #changes = 0;
+
+  constructor(around: Surroundings) {
+    this.#around = around;
+  }
+
+  /** An object changes; to be called before the translation is told. */
+  noteUpdate(of: ObjectKey, after: KubernetesObject | undefined): void {
+    const id = idOf(of);
+    this.#ledger.noteObject(id, this.#earlierOf(of, id));
+    const held = this.#applied.get(id);
+    if (held === undefined || (after !== undefined && fingerprintOf(after) === held.fingerprint)) return;
+    // It is tried again: the translation uses whatever else the object becomes.
+    if (this.#culprits.delete(id)) this.#changes += 1;
+    for (const [key, { suspects }] of this.#cases) if (suspects.has(id)) this.#cases.delete(key);
+    if (after !== undefined) this.#applied.delete(id);
+  }
+
+  /**
+   * What of the changes may be published: what is refused is not among them. To be called with all that the translation changes.
+   */
+  filter(changes: readonly ResourceChange[], now: number): readonly ResourceChange[] {
+    const passed = changes.map((change) => this.#filterOne(change));
+    this.#ledger.publish(passed, ({ typeUrl, name }) => this.#goodServed(typeUrl, name), now);
+    this.#judged = new WeakSet();
+    for (const each of this.#cases.values()) each.isApplied = true;
+    return passed;
+  }
+
+  /** An Envoy refuses a version of a resource. */
+  refuse(refusal: Refusal, now: number): void {
+    if (!this.#refused.has(versionKey(refusal))) this.#open.add(refusal, now);
+  }
+
+  /** An Envoy accepts what was sent to it. */
+  accept(batch: Batch): void {
+    if (this.#ledger.isEmpty || this.#judged.has(batch)) return;
+    this.#judged.add(batch);
+    for (const resource of batch.resources) {
+      for (const each of resource.parts ?? [resource]) {
+        this.#ledger.accept(resourceKey(each), each.originalVersion ?? each.version);
+      }
+    }
+  }
+
+  /** A stream is gone, and with it its own matters. */
+  forgetStream(stream: number): void {
+    for (const [key, { refusal }] of this.#own) {
+      if (refusal.stream !== stream) continue;
+      this.#own.delete(key);
+      this.#changes += 1;
+    }
+  }
+
+  /** Judges what can be judged now; the actions are to be done before the next commit. */
+  step(now: number): Actions {
+    const changes = this.#judge(now);
+    for (const each of this.#cases.values()) this.#advance(each, now);
+    this.#openCases(now);
+    return { ...this.#holding(), changes };
+  }
+
+  /** Whether `step` is to be called again when an Envoy has answered, or some time has passed. */
+  get isWaiting(): boolean {
+    return this.#open.size > 0 || this.#cases.size > 0;
+  }
+
+  /** Grows when a problem comes, changes or goes. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  problems(): readonly Problem[] {
+    const held = [...this.#resources.values()].filter((each) => this.#isExhausted(each));
+    return [
+      ...[...this.#culprits.values()].map(culpritProblem),
+      ...held.map((each) => unexplainedProblem(each, each.substitute !== undefined)),
+      ...[...this.#own.values()].map(({ refusal, suspect }) => ownMatterProblem(refusal, suspect)),
+    ];
+  }
+
+  /** The objects that are held, and when the oldest of them began to be, in milliseconds since 1970. */
+  summary(): { readonly objects: number; readonly resources: number; readonly oldest: number | undefined } {
+    const times = [...this.#culprits.values()].map(({ since }) => since);
+    const oldest = times.length === 0 ? undefined : Math.min(...times);
+    return { objects: this.#culprits.size, resources: this.#resources.size, oldest };
+  }
+
+  memory(): QuarantineMemory {
+    return { culprits: [...this.#culprits.values()], refused: [...this.#refused] };
+  }
+
+  /** Takes over what another run has found out; the objects need not be known yet. */
+  remember({ culprits, refused }: QuarantineMemory): readonly HeldObject[] {
+    for (const [key, message] of refused) this.#refused.set(key, message);
+    for (const culprit of culprits) {
+      this.#culprits.set(idOf(culprit), culprit);
+      this.#applied.set(idOf(culprit), culprit);
+    }
+    this.#changes += 1;
+    return culprits;
+  }
+
+  /** To be called now and then. */
+  sweep(now: number): void {
+    this.#ledger.sweep(now);
+  }
+
+  /** What an object was before; what is held has a good form before it. */
+  #earlierOf(of: ObjectKey, id: string): KubernetesObject | undefined {
+    const form = this.#applied.get(id)?.form;
+    if (form !== undefined) return form.kind === 'earlier' ? form.object : undefined;
+    return this.#around.objectOf(of);
+  }
+
+  #filterOne(change: ResourceChange): ResourceChange {
+    const { typeUrl, name, resource } = change;
+    const key = resourceKey(change);
+    const held = this.#resources.get(key);
+    const message = resource && this.#refused.get(versionKey(resource));
+    if (resource === undefined || message === undefined) {
+      if (held !== undefined) this.#changes += 1;
+      this.#resources.delete(key);
+      // Envoys that have an older state of what was left out are to remove it now.
+      return held !== undefined && held.substitute === undefined ? { ...change, isForced: true } : change;
+    }
+    const substitute = held === undefined ? this.#goodServed(typeUrl, name) : held.substitute;
+    this.#resources.set(key, { typeUrl, name, refused: resource, substitute, message });
+    this.#changes += 1;
+    return { typeUrl, name, resource: substitute, ...(substitute === undefined && { isSilent: true }) };
+  }
+
+  #goodServed(typeUrl: string, name: string): Resource | undefined {
+    const served = this.#around.served(typeUrl, name);
+    return served !== undefined && this.#refused.has(versionKey(served)) ? undefined : served;
+  }
+
+  #judge(now: number): readonly ResourceChange[] {
+    const { bad, own } = this.#open.judge((refusal, refusers) => this.#around.others(refusal, refusers), now);
+    for (const refusal of own) {
+      const [suspect] = this.#around.suspects(refusal.typeUrl, refusal.name);
+      this.#own.set(`${refusal.stream} ${resourceKey(refusal)}`, { refusal, suspect });
+    }
+    if (own.length + bad.length > 0) this.#changes += 1;
+    return bad.flatMap((refusal) => this.#condemn(refusal));
+  }
+
+  #condemn(refusal: Refusal): readonly ResourceChange[] {
+    const { typeUrl, name, message } = refusal;
+    this.#refused.set(versionKey(refusal), message);
+    const [oldest] = this.#refused.keys();
+    if (this.#refused.size > refusedLimit && oldest !== undefined) this.#refused.delete(oldest);
+    const served = this.#around.served(typeUrl, name);
+    if (served?.version !== refusal.version) return [];
+    const key = resourceKey(refusal);
+    const before = this.#ledger.lastGood(key);
+    const substitute = before !== undefined && this.#refused.has(versionKey(before)) ? undefined : before;
+    this.#resources.set(key, { typeUrl, name, refused: served, substitute, message });
+    return [{ typeUrl, name, resource: substitute, ...(substitute === undefined && { isSilent: true }) }];
+  }
+
+  #openCases(now: number): void {
+    for (const [key, held] of this.#resources) {
+      if (this.#cases.has(key) || this.#isExhausted(held)) continue;
+      const suspects = this.#suspectsOf(held);
+      const others = [...this.#cases.values()];
+      // One after the other where they are about the same objects.
+      if (suspects.some(({ id }) => others.some((each) => each.suspects.has(id)))) continue;
+      const forms = Math.max(0, ...suspects.map((each) => each.forms.length));
+      const trial = new Trial(
+        suspects.map(({ id }) => id),
+        forms,
+      );
+      const { typeUrl, name, message } = held;
+      const opened: Case = {
+        typeUrl,
+        name,
+        message,
+        suspects: new Map(suspects.map(({ id, of, forms: each }) => [id, { of, forms: each }])),
+        trial,
+        since: now,
+        isApplied: false,
+      };
+      this.#cases.set(key, opened);
+      if (trial.outcome.kind === 'found') this.#close(key, opened, now);
+    }
+  }
+
+  #isExhausted({ typeUrl, name, refused }: HeldResource): boolean {
+    return this.#exhausted.get(resourceKey({ typeUrl, name })) === refused.version;
+  }
+
+  /** Those that changed since the resource was accepted last; of these, those that the message speaks of come first. */
+  #suspectsOf({ typeUrl, name, message }: HeldResource) {
+    const changed = this.#ledger.changedFor(resourceKey({ typeUrl, name }));
+    const all = this.#around.suspects(typeUrl, name).flatMap((of) => {
+      const object = this.#around.objectOf(of);
+      const forms = object === undefined ? [] : this.#formsOf(of, object);
+      return object === undefined || forms.length === 0 ? [] : [{ id: idOf(of), of, object, forms }];
+    });
+    const recent = all.filter(({ id }) => changed?.has(id) === true);
+    const suspects = recent.length > 0 ? recent : all;
+    const isNamed = ({ object }: { readonly object: KubernetesObject }): boolean =>
+      blamedField(object, message) !== undefined;
+    return [...suspects.filter(isNamed), ...suspects.filter((each) => !isNamed(each))];
+  }
+
+  /** The forms to try, without those that were tried before. */
+  #formsOf(of: ObjectKey, object: KubernetesObject): readonly HeldForm[] {
+    const before = this.#ledger.before(idOf(of));
+    const isOther = before !== undefined && fingerprintOf(before) !== fingerprintOf(object);
+    const earlier: readonly HeldForm[] = isOther ? [{ kind: 'earlier', object: before }] : [];
+    const all: readonly HeldForm[] = [...earlier, { kind: 'closed' }, { kind: 'absent' }];
+    const last = this.#culprits.get(idOf(of))?.form.kind;
+    if (last === undefined) return all;
+    return last === 'earlier'
+      ? all.filter(({ kind }) => kind !== 'earlier')
+      : all.filter(() => last === 'closed').slice(-1);
+  }
+
+  #advance(each: Case, now: number): void {
+    const key = resourceKey(each);
+    if (!each.isApplied) return;
+    const fared = this.#faring(each, now);
+    if (fared === 'open') return;
+    each.trial.judge(fared === 'accepted');
+    each.since = now;
+    each.isApplied = false;
+    if (each.trial.outcome.kind === 'found') this.#close(key, each, now);
+  }
+
+  #faring(each: Case, now: number): Others {
+    const key = resourceKey(each);
+    if (this.#resources.has(key)) return 'none';
+    const served = this.#around.served(each.typeUrl, each.name);
+    if (served === undefined) return 'accepted';
+    const of = { typeUrl: each.typeUrl, name: each.name, version: served.version };
+    if (this.#open.has(versionKey(of))) return 'open';
+    const opinion = this.#around.others(of, new Set());
+    if (opinion === 'accepted') return 'accepted';
+    return now - each.since > trialMs ? 'accepted' : 'open';
+  }
+
+  #close(key: string, each: Case, now: number): void {
+    const { holding } = each.trial.outcome;
+    this.#cases.delete(key);
+    this.#changes += 1;
+    const held = this.#resources.get(key);
+    if (holding.size === 0 && held !== undefined) this.#exhausted.set(key, held.refused.version);
+    for (const [id, form] of holding) {
+      const suspect = each.suspects.get(id);
+      const culprit = suspect && this.#culprit(suspect.of, formAt(suspect.forms, form), each, now);
+      if (culprit !== undefined) this.#culprits.set(id, culprit);
+    }
+  }
+
+  #culprit(
+    of: ObjectKey,
+    form: HeldForm | undefined,
+    { typeUrl, name, message }: Case,
+    now: number,
+  ): Culprit | undefined {
+    const object = this.#around.objectOf(of);
+    if (object === undefined || form === undefined) return undefined;
+    const since = this.#culprits.get(idOf(of))?.since ?? now;
+    const field = blamedField(object, message) ?? '';
+    return { ...of, fingerprint: fingerprintOf(object), form, typeUrl, name, message, field, since };
+  }
+
+  /** What is to be held and released now, in comparison to what the translation was told last. */
+  #holding(): Pick<Actions, 'hold' | 'release'> {
+    const wanted = new Map<string, HeldObject>(this.#culprits);
+    for (const each of this.#cases.values()) {
+      for (const [id, form] of each.trial.outcome.holding) {
+        const suspect = each.suspects.get(id);
+        const culprit = suspect && this.#culprit(suspect.of, formAt(suspect.forms, form), each, 0);
+        if (culprit !== undefined) wanted.set(id, culprit);
+      }
+    }
+    const hold = [...wanted].filter(([id, held]) => {
+      const applied = this.#applied.get(id);
+      return applied === undefined || applied.fingerprint !== held.fingerprint || applied.form.kind !== held.form.kind;
+    });
+    const release = [...this.#applied].filter(([id]) => !wanted.has(id));
+    for (const [id] of release) this.#applied.delete(id);
+    for (const [id, held] of hold) this.#applied.set(id, held);
+    return { hold: hold.map(([, held]) => held), release: release.map(([, { kind, key }]) => ({ kind, key })) };
+  }
+}
+
+function formAt(forms: readonly HeldForm[], index: number): HeldForm | undefined {
+  return forms[Math.min(index, forms.length - 1)];
+}
+
+function idOf({ kind, key }: ObjectKey): string {
+  return `${kind} ${key}`;
+}
