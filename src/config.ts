@@ -75,6 +75,8 @@ export interface Config {
     /** What flags say, under the keys of the ConfigMap. */
     readonly configMap?: Readonly<Record<string, string>>;
   };
+  /** Folder for what is to outlive a restart: the last good forms of objects, with private keys among them. */
+  readonly lastGood?: string;
   /** In milliseconds. */
   readonly settle: { readonly quietMs: number; readonly maxMs: number };
   readonly log: LogConfig;
@@ -152,6 +154,7 @@ export function readConfig(flags: Flags, environment: Environment, traits: Comma
   const settings = new Settings(flags, environment);
   const source = traits.filesOnly ? readFiles(settings) : readSource(settings, environment);
   const configMap = settings.one('configmap', parseNamespacedName);
+  const lastGood = settings.one('last-good', parseText);
   return freeze({
     source,
     classes: {
@@ -174,6 +177,7 @@ export function readConfig(flags: Flags, environment: Environment, traits: Comma
       ...(settings.isOn('enable-ssl-passthrough') && { configMap: { 'enable-ssl-passthrough': 'true' } }),
     },
     ...(configMap && { configMap }),
+    ...(lastGood && { lastGood }),
     settle: readSettle(settings),
     log: {
       level: settings.one('log-level', parseOneOf(logLevels)) ?? traits.logLevel,

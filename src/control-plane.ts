@@ -10,6 +10,7 @@ import type { Config } from './config.ts';
 import { controlPlaneView } from './control-plane-view.ts';
 import { openDefaultCertificate } from './default-certificate.ts';
 import { Guard } from './guard.ts';
+import { LastGoodFile, readLastGood } from './last-good.ts';
 import type { Logger } from './log.ts';
 import { openSource } from './object-source.ts';
 import type { OpenSource } from './object-source.ts';
@@ -82,6 +83,9 @@ export async function startControlPlane(
     wake: () => verdict$.next({ kind: 'verdict' }),
     ...(spoil && { spoil }),
   });
+  const lastGoodFile = config.lastGood === undefined ? undefined : new LastGoodFile(config.lastGood, log);
+  const known = config.lastGood === undefined ? undefined : await readLastGood(config.lastGood, log);
+  if (known !== undefined) guard.remember(known);
   const observe = observeStreams(log, metrics);
   const server: XdsServer = new XdsServer({
     host: config.xds.host,
@@ -118,6 +122,7 @@ export async function startControlPlane(
     for (const [table, entries] of translation.takeRecomputed()) metrics.recomputed(table, entries);
     const allProblemChanges = translation.problemChanges + sourceProblems.changes + guard.quarantine.changes;
     const haveProblemsChanged = allProblemChanges !== problemChanges;
+    if (haveProblemsChanged) lastGoodFile?.keep(guard.memory());
     problemChanges = allProblemChanges;
     if (wasPublished) {
       const { sequence } = server.store;
@@ -185,7 +190,14 @@ export async function startControlPlane(
       reading.unsubscribe();
       published$.complete();
       publicationLog.stop();
-      await Promise.all([server.stop(), admin.stop(), reporter?.stop(), tls.stop(), defaultCertificate.stop()]);
+      await Promise.all([
+        server.stop(),
+        admin.stop(),
+        reporter?.stop(),
+        tls.stop(),
+        defaultCertificate.stop(),
+        lastGoodFile?.settled(),
+      ]);
     },
   };
 }

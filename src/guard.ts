@@ -2,7 +2,7 @@
 import { objectKey } from './model/object-ref.ts';
 import type { Translation, ObjectUpdate } from './translation/translation.ts';
 import { Quarantine } from './quarantine/quarantine.ts';
-import type { QuarantineMemory } from './quarantine/quarantine.ts';
+import type { LastGood } from './last-good.ts';
 import type { DiscoveryStream, StreamEvent } from './xds/discovery-stream.ts';
 import type { Resource } from './xds/resource.ts';
 import type { XdsServer } from './xds/server.ts';
@@ -101,8 +101,15 @@ export class Guard {
     }, lookMs);
   }
 
+  /** What is to be known to the next run. */
+  memory(): LastGood {
+    const certificates = [...this.#options.translation.keptCertificates()];
+    return { ...this.quarantine.memory(), certificates };
+  }
+
   /** What another run has found out; to be called before anything is read. */
-  remember(memory: QuarantineMemory): void {
+  remember(memory: LastGood): void {
+    this.#options.translation.rememberCertificates(new Map(memory.certificates));
     for (const held of this.quarantine.remember(memory)) this.#options.translation.hold(held);
   }
 

@@ -142,6 +142,13 @@ const settle = [
   flag('--settle-max <duration>', 'how long a change is held back to be gathered at most; default: 100ms'),
 ];
 
+const memory = [
+  flag(
+    '--last-good <path>',
+    'folder in which last good forms of objects, with private keys, outlive a restart; default: none',
+  ),
+];
+
 const logging = (level: string) => [
   flag('--log-level <level>', `trace, debug, info, warn or error; default: ${level}`),
   flag('--log-format <format>', 'json or pretty; default: pretty on a terminal, json elsewhere'),
@@ -228,6 +235,7 @@ const serveOptions: readonly Option[] = [
   ...fallbacks,
   ...status,
   ...settle,
+  ...memory,
   ...logging('info'),
 ];
 

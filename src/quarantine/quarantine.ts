@@ -95,6 +95,7 @@ export class Quarantine {
   readonly #exhausted = new Map<string, string>();
   #judged = new WeakSet<Batch>();
   #changes = 0;
+  #isFirst = true;
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -116,6 +117,8 @@ export class Quarantine {
    * What of the changes may be published: what is refused is not among them. To be called with all that the translation changes.
    */
   filter(changes: readonly ResourceChange[], now: number): readonly ResourceChange[] {
+    if (this.#isFirst) this.#forgetGone();
+    this.#isFirst = false;
     const passed = changes.map((change) => this.#filterOne(change));
     this.#ledger.publish(passed, ({ typeUrl, name }) => this.#goodServed(typeUrl, name), now);
     this.#judged = new WeakSet();
@@ -200,6 +203,13 @@ export class Quarantine {
   /** To be called now and then. */
   sweep(now: number): void {
     this.#ledger.sweep(now);
+  }
+
+  /** What another run has held, and is not there any more. */
+  #forgetGone(): void {
+    for (const [id, culprit] of this.#culprits) {
+      if (this.#around.objectOf(culprit) === undefined) this.#culprits.delete(id);
+    }
   }
 
   /** What an object was before; what is held has a good form before it. */

@@ -209,6 +209,16 @@ export class Translation {
     );
   }
 
+  /** Of these, what stands for a pair that is bad or not there. */
+  keptCertificates(): ReadonlyMap<string, Certificate> {
+    const { pairs } = this.#routing;
+    const isKept = ([key, certificate]: readonly [string, Certificate]): boolean => {
+      const reading = pairs.get(key)?.reading;
+      return reading?.kind !== 'pair' || reading.certificate !== certificate;
+    };
+    return new Map([...this.lastGoodCertificates()].filter(isKept));
+  }
+
   /** Takes over what another translation has served; by itself, one knows only what it has seen. */
   rememberCertificates(certificates: ReadonlyMap<string, Certificate>): void {
     for (const [key, certificate] of certificates) this.#history.lastGood.set(key, certificate);

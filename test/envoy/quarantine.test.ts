@@ -1,3 +1,6 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Ingress, KubernetesObject } from '../../src/cluster/kubernetes-object.ts';
 import { startBackend } from '../support/backend.ts';
@@ -174,5 +177,127 @@ describeWithEnvoy('what an Envoy refuses', () => {
       },
       30_000,
     );
+  });
+
+  it.each(faults)('$what, before the first Envoy and the control plane start: all others are served', async (fault) => {
+    const { port } = backend;
+    const lab = new Lab({ spoil });
+    lab.apply(ingressClass(), ...site('a', port), ...fault.objects(port), ...site('b', port));
+    await lab.start();
+    const envoys: RunningEnvoy[] = [];
+    try {
+      for (const protocol of ['delta', 'sotw'] as const) {
+        // oxlint-disable-next-line no-await-in-loop -- the second starts when the first has learned
+        const envoy = await joinEnvoy({ xdsPort: lab.port, protocol, nodeId: protocol });
+        envoys.push(envoy);
+        // oxlint-disable-next-line no-await-in-loop -- as above
+        await Promise.all(['a', 'b'].map((name) => serves(envoy, name)));
+      }
+      await eventually(() => expect(blamed(lab)).toEqual([fault.culprit]), five);
+      lab.apply(...fault.healed(port));
+      await Promise.all(envoys.flatMap((envoy) => ['a', 'b', 'bad'].map((name) => serves(envoy, name))));
+      expect(lab.problems()).toEqual([]);
+    } finally {
+      await Promise.all(envoys.map((envoy) => envoy.stop()));
+      await lab.stop();
+    }
+  });
+
+  it('a host of three Ingresses, of which one turns bad: the two others change as they are asked to', async () => {
+    const { port } = backend;
+    const lab = new Lab({ spoil });
+    const part = (name: string, annotations: Readonly<Record<string, string>> = {}): Ingress =>
+      ingress(name, { hosts: { 'shared.test': { [`/${name}`]: 'a:80' } }, annotations });
+    lab.apply(ingressClass(), ...site('a', port), part('one'), part('two'), part('three'));
+    await lab.start();
+    const envoy = await joinEnvoy({ xdsPort: lab.port });
+    const get = async (path: string): Promise<string> => {
+      const answer = await httpRequest({ port: await envoy.listenerPort('http'), host: 'shared.test', path });
+      return `${answer.status} ${String(answer.headers['location'] ?? '')}`;
+    };
+    const redirect = `${annotation}/permanent-redirect`;
+    try {
+      await eventually(async () => expect(await get('/three')).toBe('200 '));
+      lab.apply(
+        part('one', { [redirect]: 'http://one.test/' }),
+        part('two', { [`${annotation}/app-root`]: poison.virtualHost }),
+        part('three', { [redirect]: 'http://three.test/' }),
+      );
+      await eventually(() => expect(blamed(lab)).toEqual(['Ingress default/two']), five);
+      await eventually(async () => {
+        expect(await Promise.all(['/one', '/two', '/three'].map(get))).toEqual([
+          '301 http://one.test/',
+          '200 ',
+          '301 http://three.test/',
+        ]);
+      }, five);
+    } finally {
+      await envoy.stop();
+      await lab.stop();
+    }
+  });
+
+  it('an object that turned bad, and a restart of the control plane: its good form stays with --last-good, and else it is closed', async () => {
+    const { port } = backend;
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-last-good-'));
+    const statuses: number[] = [];
+    for (const flags of [{ lastGood: folder }, {}]) {
+      const lab = new Lab({ spoil, flags });
+      lab.apply(ingressClass(), ...site('a', port), ...site('bad', port));
+      /* oxlint-disable no-await-in-loop -- one after the other */
+      await lab.start();
+      const envoy = await joinEnvoy({ xdsPort: lab.port });
+      let late: RunningEnvoy | undefined;
+      try {
+        await serves(envoy, 'bad');
+        lab.apply(...site('bad', port, { 'app-root': poison.virtualHost }));
+        await eventually(() => expect(blamed(lab)).toEqual(['Ingress default/bad']), five);
+        await lab.restart();
+        late = await joinEnvoy({ xdsPort: lab.port, nodeId: 'late' });
+        await Promise.all([serves(envoy, 'a'), serves(late, 'a')]);
+        await eventually(() => expect(blamed(lab)).toEqual(['Ingress default/bad']), five);
+        const seen = late;
+        statuses.push(
+          await eventually(async () => {
+            const status = await statusOf(seen, 'bad.test');
+            expect(status).not.toBe(404);
+            return status;
+          }, five),
+        );
+      } finally {
+        await Promise.all([envoy.stop(), late?.stop()]);
+        await lab.stop();
+      }
+      /* oxlint-enable no-await-in-loop */
+    }
+    const { mode } = await stat(join(folder, 'last-good.json'));
+    await rm(folder, { recursive: true });
+    expect(statuses).toEqual([200, 503]);
+    expect(mode & 0o777).toBe(0o600);
+  }, 40_000);
+
+  it('tells of it in the log and the metrics, without what is secret', async () => {
+    const { port } = backend;
+    const lab = new Lab({ spoil });
+    const { cert, key } = pairOf('bad', [poison.secret]);
+    lab.apply(ingressClass(), ...site('a', port), ...site('bad', port));
+    await lab.start();
+    const envoy = await joinEnvoy({ xdsPort: lab.port });
+    try {
+      await serves(envoy, 'bad');
+      lab.apply(tlsSecret('bad', cert, key));
+      await eventually(() => expect(blamed(lab)).toEqual(['Secret default/bad']), five);
+      const metrics = await (await fetch(`http://127.0.0.1:${lab.controlPlane.adminPort}/metrics`)).text();
+      expect(metrics).toMatch(/^sluice_quarantined_objects 1$/m);
+      expect(metrics).toMatch(/^sluice_last_good_age_seconds [0-9.e-]+$/m);
+      expect(metrics).toMatch(/^sluice_xds_nacks_total\{type="Secret"\} [1-9]/m);
+      await eventually(() => expect(lab.log.filter((line) => line.includes('RefusedByEnvoy'))).toHaveLength(1));
+      const told = [...lab.log, JSON.stringify(lab.problems()), metrics].join();
+      expect(told).not.toMatch(/PRIVATE KEY|garbage/);
+      expect(told).not.toContain(key.slice(40, 80));
+    } finally {
+      await envoy.stop();
+      await lab.stop();
+    }
   });
 });
