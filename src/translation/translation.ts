@@ -153,7 +153,14 @@ export class Translation {
     const object = this.objectOf(held);
     if (object !== undefined && fingerprintOf(object) !== held.fingerprint) return;
     this.#held.set(`${kind} ${key}`, { held, object });
-    if (object !== undefined) this.#use(kind, key, heldForm(form, object), now);
+    if (object === undefined) return;
+    // What its pair has taken the place of is noted already, unless it is that pair.
+    const reading = kind === 'Secret' ? this.#routing.pairs.get(key)?.reading : undefined;
+    const refused = reading?.kind === 'pair' ? reading.certificate : undefined;
+    const lastGood = this.#history.lastGood.get(key);
+    this.#use(kind, key, heldForm(form, object), now);
+    if (kind !== 'Secret') return;
+    this.#history.lastGood.set(key, isDeepStrictEqual(lastGood, refused) ? undefined : lastGood);
   }
 
   /** From the next `commit` on, the object is used as it is. */
