@@ -179,7 +179,8 @@ function formFor(
   resource: Resource | undefined,
 ): Resource | undefined {
   if (resource === undefined) return undefined;
-  if (variants.has(name)) return secretVariant(resource);
+  const variant = variants.get(name);
+  if (variant !== undefined) return secretVariant(resource, variant);
   const isolation = resource.parts && isolations.get(name);
   return isolation === undefined ? resource : tableOfParts(isolation.compose(resource.parts ?? []), resource);
 }

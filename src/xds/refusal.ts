@@ -43,7 +43,8 @@ export function isolate(
     subscription.retries.push(...splitByHint(names, message));
     for (const name of names) {
       subscription.dirty.mark(name, undefined, sequence, true);
-      if (subscription.typeUrl === typeUrl.secret) toggle(subscription.variants, name);
+      if (subscription.typeUrl !== typeUrl.secret) continue;
+      subscription.variants.set(name, (subscription.variants.get(name) ?? 0) + 1);
     }
     return [];
   }
@@ -71,8 +72,4 @@ function wholesOf({ typeUrl: type }: Subscription, protocol: Protocol, { resourc
 function sendAgain(subscription: Subscription, key: string, sequence: number): void {
   if (key === '') subscription.owesAnswer = true;
   else if (subscription.covers(key)) subscription.dirty.mark(key, undefined, sequence, true);
-}
-
-function toggle(names: Set<string>, name: string): void {
-  if (!names.delete(name)) names.add(name);
 }

@@ -8,15 +8,15 @@ import type { Resource } from './resource.ts';
 
 const secretMessage = 'envoy.extensions.transport_sockets.tls.v3.Secret';
 
-/** The same with one more line end after the certificates, which means nothing in PEM text. */
-export function secretVariant(resource: Resource): Resource {
+/** The same with more line ends after the certificates, which mean nothing in PEM text. */
+export function secretVariant(resource: Resource, lines: number): Resource {
   const secret = decode(secretMessage, bodyOf(resource));
   const { tls_certificate: pair } = secret;
   const chain = pair?.certificate_chain?.inline_string;
   if (pair === undefined || chain === undefined) return resource;
   const body = encode(secretMessage, {
     ...secret,
-    tls_certificate: { ...pair, certificate_chain: { inline_string: `${chain}\n` } },
+    tls_certificate: { ...pair, certificate_chain: { inline_string: `${chain}${'\n'.repeat(lines)}` } },
   });
   return { ...createResource(resource.typeUrl, resource.name, body), originalVersion: resource.version };
 }

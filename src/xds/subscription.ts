@@ -60,8 +60,8 @@ export class Subscription implements Watcher {
   readonly accepted = new Map<string, readonly Resource[]>();
   /** SotW: where a culprit among such parts is looked for, or kept apart; by the same names. */
   readonly isolations = new Map<string, Isolation>();
-  /** Names of secrets that are tried again in other bytes. */
-  readonly variants = new Set<string>();
+  /** Secrets that are tried again, each time in other bytes: name to how often. */
+  readonly variants = new Map<string, number>();
   /** The responses that were not answered in time, by nonce, the oldest first. */
   readonly #overdue = new Map<string, InFlight>();
 
