@@ -89,10 +89,14 @@ export class Ledger {
     return this.#resources.get(key)?.lastGood;
   }
 
-  /** The objects that have changed since the resource was accepted last; undefined when that is not known. */
-  changedFor(key: string): ReadonlySet<string> | undefined {
-    const unproven = this.#resources.get(key);
-    return unproven && new Set(unproven.publications.flatMap(({ objects }) => objects));
+  /** The objects that have changed since the resource was accepted last; none when that is not known. */
+  changedFor(key: string): readonly string[] {
+    return (this.#resources.get(key)?.publications ?? []).flatMap(({ objects }) => objects);
+  }
+
+  /** Those that have changed since the last publication. */
+  pendingObjects(): Iterable<string> {
+    return this.#pending;
   }
 
   /** What an object was before it changed, if that is not proven yet. */

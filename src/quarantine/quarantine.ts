@@ -93,6 +93,10 @@ export class Quarantine {
   readonly #applied = new Map<string, HeldObject>();
   /** By resource: the refused version for which everything has been tried. */
   readonly #exhausted = new Map<string, string>();
+  /** By resource, while it is looked into: the objects that had changed when it was refused. */
+  readonly #changed = new Map<string, Set<string>>();
+  /** What these were before. */
+  readonly #before = new Map<string, KubernetesObject | undefined>();
   #judged = new WeakSet<Batch>();
   #changes = 0;
   #isFirst = true;
@@ -154,14 +158,20 @@ export class Quarantine {
   /** Judges what can be judged now; the actions are to be done before the next commit. */
   step(now: number): Actions {
     const changes = this.#judge(now);
+    // Where a case is over, what it has found takes effect first.
+    const busy = new Set([...this.#cases.values()].flatMap(({ suspects }) => [...suspects.keys()]));
     for (const each of this.#cases.values()) this.#advance(each, now);
-    this.#openCases(now);
+    this.#openCases(now, busy);
+    if (this.#cases.size === 0 && this.#open.size === 0 && this.#resources.size === 0) {
+      this.#changed.clear();
+      this.#before.clear();
+    }
     return { ...this.#holding(), changes };
   }
 
   /** Whether `step` is to be called again when an Envoy has answered, or some time has passed. */
   get isWaiting(): boolean {
-    return this.#open.size > 0 || this.#cases.size > 0;
+    return this.#open.size > 0 || this.#cases.size > 0 || this.#hasUnexplained();
   }
 
   /** Grows when a problem comes, changes or goes. */
@@ -215,6 +225,7 @@ export class Quarantine {
   /** What an object was before; what is held has a good form before it. */
   #earlierOf(of: ObjectKey, id: string): KubernetesObject | undefined {
     const form = this.#applied.get(id)?.form;
+    if (form === undefined && this.#before.has(id)) return this.#before.get(id);
     if (form !== undefined) return form.kind === 'earlier' ? form.object : undefined;
     return this.#around.objectOf(of);
   }
@@ -231,9 +242,23 @@ export class Quarantine {
       return held !== undefined && held.substitute === undefined ? { ...change, isForced: true } : change;
     }
     const substitute = held === undefined ? this.#goodServed(typeUrl, name) : held.substitute;
+    this.#noteChanged(key, this.#ledger.pendingObjects());
     this.#resources.set(key, { typeUrl, name, refused: resource, substitute, message });
     this.#changes += 1;
     return { typeUrl, name, resource: substitute, ...(substitute === undefined && { isSilent: true }) };
+  }
+
+  #hasUnexplained(): boolean {
+    return [...this.#resources.values()].some((each) => !this.#isExhausted(each));
+  }
+
+  #noteChanged(key: string, ids: Iterable<string>): void {
+    const changed = this.#changed.get(key) ?? new Set();
+    for (const id of ids) {
+      changed.add(id);
+      if (!this.#before.has(id)) this.#before.set(id, this.#ledger.before(id));
+    }
+    this.#changed.set(key, changed);
   }
 
   #goodServed(typeUrl: string, name: string): Resource | undefined {
@@ -261,17 +286,18 @@ export class Quarantine {
     const key = resourceKey(refusal);
     const before = this.#ledger.lastGood(key);
     const substitute = before !== undefined && this.#refused.has(versionKey(before)) ? undefined : before;
+    this.#noteChanged(key, this.#ledger.changedFor(key));
     this.#resources.set(key, { typeUrl, name, refused: served, substitute, message });
     return [{ typeUrl, name, resource: substitute, ...(substitute === undefined && { isSilent: true }) }];
   }
 
-  #openCases(now: number): void {
+  #openCases(now: number, busy: Set<string>): void {
     for (const [key, held] of this.#resources) {
       if (this.#cases.has(key) || this.#isExhausted(held)) continue;
       const suspects = this.#suspectsOf(held);
-      const others = [...this.#cases.values()];
       // One after the other where they are about the same objects.
-      if (suspects.some(({ id }) => others.some((each) => each.suspects.has(id)))) continue;
+      if (suspects.some(({ id }) => busy.has(id))) continue;
+      for (const { id } of suspects) busy.add(id);
       const forms = Math.max(0, ...suspects.map((each) => each.forms.length));
       const trial = new Trial(
         suspects.map(({ id }) => id),
@@ -298,22 +324,25 @@ export class Quarantine {
 
   /** Those that changed since the resource was accepted last; of these, those that the message speaks of come first. */
   #suspectsOf({ typeUrl, name, message }: HeldResource) {
-    const changed = this.#ledger.changedFor(resourceKey({ typeUrl, name }));
+    const changed = this.#changed.get(resourceKey({ typeUrl, name }));
     const all = this.#around.suspects(typeUrl, name).flatMap((of) => {
       const object = this.#around.objectOf(of);
       const forms = object === undefined ? [] : this.#formsOf(of, object);
       return object === undefined || forms.length === 0 ? [] : [{ id: idOf(of), of, object, forms }];
     });
-    const recent = all.filter(({ id }) => changed?.has(id) === true);
+    const recent = all.filter(({ id }) => changed?.has(id) ?? false);
     const suspects = recent.length > 0 ? recent : all;
     const isNamed = ({ object }: { readonly object: KubernetesObject }): boolean =>
       blamedField(object, message) !== undefined;
-    return [...suspects.filter(isNamed), ...suspects.filter((each) => !isNamed(each))];
+    // What is held already has been blamed for something else.
+    const isFree = ({ id }: { readonly id: string }): boolean => !this.#culprits.has(id);
+    const ordered = [...suspects.filter(isNamed), ...suspects.filter((each) => !isNamed(each))];
+    return [...ordered.filter(isFree), ...ordered.filter((each) => !isFree(each))];
   }
 
   /** The forms to try, without those that were tried before. */
   #formsOf(of: ObjectKey, object: KubernetesObject): readonly HeldForm[] {
-    const before = this.#ledger.before(idOf(of));
+    const before = this.#before.get(idOf(of)) ?? this.#ledger.before(idOf(of));
     const isOther = before !== undefined && fingerprintOf(before) !== fingerprintOf(object);
     const earlier: readonly HeldForm[] = isOther ? [{ kind: 'earlier', object: before }] : [];
     const all: readonly HeldForm[] = [...earlier, { kind: 'closed' }, { kind: 'absent' }];
