@@ -41,8 +41,12 @@ export class Guard {
   observe({ id, node }: DiscoveryStream, event: StreamEvent): void {
     const { quarantine } = this;
     if (event.kind === 'ack') quarantine.accept(event.batch);
-    else if (event.kind === 'closed') quarantine.forgetStream(id);
-    else if (event.kind === 'nack') {
+    else if (event.kind === 'closed') {
+      const before = quarantine.changes;
+      quarantine.forgetStream(id);
+      if (quarantine.changes !== before) this.#options.wake();
+    }
+    if (event.kind === 'nack') {
       const { message } = event;
       for (const { typeUrl, name, version, originalVersion } of event.culprits) {
         const refusal = {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Logger } from './log.ts';
 import type { Certificate } from './model/certificate.ts';
 import type { QuarantineMemory } from './quarantine/quarantine.ts';
+import { isMissing, messageOf } from './source/system-error.ts';
 
 export interface LastGood extends QuarantineMemory {
   /** By Secret (`namespace/name`). */
@@ -30,7 +31,7 @@ export async function readLastGood(folder: string, log: Logger): Promise<LastGoo
     const lastGood: LastGood = JSON.parse(body);
     return lastGood;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     if (isMissing(error)) return undefined;
     log.warn({ file, reason }, 'the last good forms of the run before cannot be read, and are not used');
     return undefined;
@@ -86,7 +87,7 @@ export class LastGoodFile {
       }
       await rename(draft, file);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#log.warn({ file, reason }, 'the last good forms cannot be written, so a restart would not know them');
       await rm(draft, { force: true });
     }
@@ -95,8 +96,4 @@ export class LastGoodFile {
 
 function digest(body: string): string {
   return hash('sha256', body, 'hex');
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

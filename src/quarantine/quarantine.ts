@@ -148,11 +148,7 @@ export class Quarantine {
 
   /** A stream is gone, and with it its own matters. */
   forgetStream(stream: number): void {
-    for (const [key, { refusal }] of this.#own) {
-      if (refusal.stream !== stream) continue;
-      this.#own.delete(key);
-      this.#changes += 1;
-    }
+    this.#forgetOwn((refusal) => refusal.stream === stream);
   }
 
   /** Judges what can be judged now; the actions are to be done before the next commit. */
@@ -233,6 +229,7 @@ export class Quarantine {
   #filterOne(change: ResourceChange): ResourceChange {
     const { typeUrl, name, resource } = change;
     const key = resourceKey(change);
+    this.#forgetOwn((refusal) => resourceKey(refusal) === key && refusal.version !== resource?.version);
     const held = this.#resources.get(key);
     const message = resource && this.#refused.get(versionKey(resource));
     if (resource === undefined || message === undefined) {
@@ -250,6 +247,14 @@ export class Quarantine {
 
   #hasUnexplained(): boolean {
     return [...this.#resources.values()].some((each) => !this.#isExhausted(each));
+  }
+
+  #forgetOwn(isOver: (refusal: Refusal) => boolean): void {
+    for (const [key, { refusal }] of this.#own) {
+      if (!isOver(refusal)) continue;
+      this.#own.delete(key);
+      this.#changes += 1;
+    }
   }
 
   #noteChanged(key: string, ids: Iterable<string>): void {
