@@ -39,10 +39,18 @@ export class Isolation {
    * A message with these parts is refused.
    *
    * @param message the client's reason, which may name parts
+   * @param isResumed whether it is the state of a client that has parts which nobody here knows, and that would lose them by a try
+   * with less in it: then what its text names is taken for what is refused
    * @returns the parts that are refused by themselves, as far as is known now
    */
-  refuse(parts: readonly Resource[], message: string): readonly Resource[] {
+  refuse(parts: readonly Resource[], message: string, isResumed = false): readonly Resource[] {
     const tried = this.#differing(parts);
+    const named = isResumed ? namedCulprits(tried, message) : [];
+    if (named.length > 0) {
+      if (message.startsWith(appliedInPart)) this.accept(parts.filter((part) => !named.includes(part)));
+      for (const { name, version } of named) this.#refused.set(name, version);
+      return named;
+    }
     this.#groups = this.#groups.filter((group) => !tried.some(({ name }) => group.has(name)));
     if (tried.length < 2) {
       for (const { name, version } of tried) this.#refused.set(name, version);
@@ -121,11 +129,24 @@ export function splitByHint(names: readonly string[], message: string): readonly
   return [new Set(names.slice(0, middle)), new Set(names.slice(middle))];
 }
 
+/** How a refusal begins of which all but what is named has been applied (Envoy 1.40). */
+const appliedInPart = 'Error adding/updating';
+
+/** What a refused state of the world is refused for, by Envoy's text: a list of names with reasons, or one whole resource in text form. */
+function namedCulprits(tried: readonly Resource[], message: string): readonly Resource[] {
+  if (message.startsWith(appliedInPart)) {
+    const named = tried.filter(({ name }) => [') ', ', '].some((before) => message.includes(`${before}${name}: `)));
+    return named.length <= hintLimit ? named : [];
+  }
+  const [, inText] = /^\S+\s+name: "([^"]+)"/.exec(message) ?? [];
+  return tried.filter(({ name }) => name === inText);
+}
+
 /** As a word of its own, not within another name. */
 function isNamed(name: string, message: string): boolean {
   const at = message.indexOf(name);
   if (at < 0) return false;
-  return !/[\w.*/-]/.test(message.charAt(at - 1)) && !/[\w*/-]/.test(message.charAt(at + name.length));
+  return !/[\w.*/~-]/.test(message.charAt(at - 1)) && !/[\w*/~-]/.test(message.charAt(at + name.length));
 }
 
 function byName(parts: readonly Resource[]): ReadonlyMap<string, Resource> {

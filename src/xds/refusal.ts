@@ -54,9 +54,10 @@ export function isolate(
     return batch.resources.filter(({ name }) => names.includes(name));
   }
   return wholes.flatMap(({ key, parts }) => {
+    const isResumed = key === '' && subscription.isResumed && !subscription.accepted.has(key);
     const isolation = subscription.isolations.get(key) ?? new Isolation(subscription.accepted.get(key) ?? []);
     subscription.isolations.set(key, isolation);
-    const culprits = isolation.refuse(parts, message);
+    const culprits = isolation.refuse(parts, message, isResumed);
     if (isolation.isWaiting || isolation.differs(parts)) sendAgain(subscription, key, sequence);
     return culprits;
   });

@@ -116,7 +116,9 @@ export class Session {
     const { sequence } = this.#view;
     const known = this.#subscriptions.get(request.typeUrl);
     if (known === undefined) {
-      openSotw(this.#open(request.typeUrl), request.names, request.version, sequence);
+      const opened = this.#open(request.typeUrl);
+      opened.isResumed = request.version !== '';
+      openSotw(opened, request.names, request.version, sequence);
       return { kind: 'subscription' };
     }
     if (known.lastNonce !== '' && request.nonce !== '' && request.nonce !== known.lastNonce) {

@@ -58,6 +58,8 @@ export class Subscription implements Watcher {
    * under an empty name for a state of the world.
    */
   readonly accepted = new Map<string, readonly Resource[]>();
+  /** SotW: whether the client had a version when it came, and so may have what nobody here knows. */
+  isResumed = false;
   /** SotW: where a culprit among such parts is looked for, or kept apart; by the same names. */
   readonly isolations = new Map<string, Isolation>();
   /** Secrets that are tried again, each time in other bytes: name to how often. */

@@ -294,6 +294,18 @@ describe('a sotw session', () => {
     expect(client.converse()).toEqual([`${kind} a=1 b=1 d=1 e=1 f=1 g=1 z=1`]);
   });
 
+  it('takes what is named for the culprit where a try would take from the client what it has from another run', () => {
+    const client = new Conversation('sotw');
+    client.publish([listener('http'), listener('https')]);
+    client.sotw({ typeUrl: typeUrl.listener, version: 'of another run' });
+    client.take();
+    const reason = 'Error adding/updating listener(s) https: malformed IP address: nowhere';
+    expect(client.nack('listener', reason)).toMatchObject([{ culprits: [{ name: 'https' }] }]);
+    expect(client.sent()).toEqual([]);
+    client.publish([listener('https', 2)]);
+    expect(client.converse()).toEqual(['listener http=1 https=2']);
+  });
+
   it('finds which virtual host of a RouteConfiguration is refused, and leaves it as it was', () => {
     const client = new Conversation('sotw');
     const hosts = ['a', 'b', 'c', 'd'];
