@@ -34,6 +34,11 @@ function refusal(action: () => unknown): string {
 }
 
 describe('configuration', () => {
+  it('keeps last good forms where it is told to, by a flag or a variable', () => {
+    expect(read({ lastGood: '/var/lib/sluice' }).lastGood).toBe('/var/lib/sluice');
+    expect(read({}, { SLUICE_LAST_GOOD: '/elsewhere' }).lastGood).toBe('/elsewhere');
+  });
+
   it('needs nothing but a folder', () => {
     expect(read({})).toEqual({
       source: { kind: 'directory', paths: ['manifests'] },
