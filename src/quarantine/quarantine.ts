@@ -76,6 +76,8 @@ export interface QuarantineMemory {
 
 /** So many refused versions are remembered. */
 const refusedLimit = 10_000;
+/** Of a client that refuses everything, so much is told. */
+const ownLimit = 20;
 /** A trial that nobody says anything of for so long has hurt nobody. */
 const trialMs = 5_000;
 
@@ -274,6 +276,8 @@ export class Quarantine {
   #judge(now: number): readonly ResourceChange[] {
     const { bad, own } = this.#open.judge((refusal, refusers) => this.#around.others(refusal, refusers), now);
     for (const refusal of own) {
+      const others = [...this.#own.values()].filter(({ refusal: { stream } }) => stream === refusal.stream);
+      if (others.length >= ownLimit) continue;
       const [suspect] = this.#around.suspects(refusal.typeUrl, refusal.name);
       this.#own.set(`${refusal.stream} ${resourceKey(refusal)}`, { refusal, suspect });
     }

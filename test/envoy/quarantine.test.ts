@@ -11,8 +11,9 @@ import { eventually } from '../support/eventually.ts';
 import { httpRequest } from '../support/http-request.ts';
 import { joinEnvoy } from '../support/joined-envoy.ts';
 import { Lab } from '../support/lab.ts';
-import { endpointSlice, ingress, ingressClass, secret, service, tlsSecret } from '../support/objects.ts';
+import { configMap, endpointSlice, ingress, ingressClass, secret, service, tlsSecret } from '../support/objects.ts';
 import { poison, spoil } from '../support/spoiler.ts';
+import { underTraffic } from '../support/steady-traffic.ts';
 import { describeWithEnvoy } from '../support/tools.ts';
 
 const annotation = 'nginx.ingress.kubernetes.io';
@@ -113,7 +114,16 @@ const faults: readonly Fault[] = [
     healed: (port) => site('bad', port),
     listener: 'https',
   },
+  {
+    what: 'both listeners, for a key of the ConfigMap',
+    culprit: 'ConfigMap default/settings',
+    objects: (port) => [...site('bad', port), configMap('settings', { 'keep-alive': poison.listener })],
+    healed: () => [configMap('settings', { 'keep-alive': '60' })],
+    listener: 'http',
+  },
 ];
+
+const settings = 'default/settings';
 
 /** For faults in what follows. */
 const five = { within: 5_000 };
@@ -149,8 +159,14 @@ describeWithEnvoy('what an Envoy refuses', () => {
       '$what, of an object that was good: it is named, keeps its good form, costs nobody else, and heals',
       async ({ objects, healed, culprit }) => {
         const { port } = backend;
-        const lab = new Lab({ spoil });
-        lab.apply(ingressClass(), ...site('a', port), ...site('b', port), ...site('bad', port));
+        const lab = new Lab({ spoil, configMap: settings });
+        lab.apply(
+          ingressClass(),
+          configMap('settings', {}),
+          ...site('a', port),
+          ...site('b', port),
+          ...site('bad', port),
+        );
         await lab.start();
         let envoy: RunningEnvoy | undefined;
         let late: RunningEnvoy | undefined;
@@ -181,8 +197,14 @@ describeWithEnvoy('what an Envoy refuses', () => {
 
   it.each(faults)('$what, before the first Envoy and the control plane start: all others are served', async (fault) => {
     const { port } = backend;
-    const lab = new Lab({ spoil });
-    lab.apply(ingressClass(), ...site('a', port), ...fault.objects(port), ...site('b', port));
+    const lab = new Lab({ spoil, configMap: settings });
+    lab.apply(
+      ingressClass(),
+      configMap('settings', {}),
+      ...site('a', port),
+      ...fault.objects(port),
+      ...site('b', port),
+    );
     await lab.start();
     const envoys: RunningEnvoy[] = [];
     try {
@@ -203,12 +225,58 @@ describeWithEnvoy('what an Envoy refuses', () => {
     }
   });
 
+  it.each(['delta', 'sotw'] as const)(
+    'all faults one after the other, and a restart amid each, under traffic of others over %s: no request is lost',
+    async (protocol) => {
+      const { port } = backend;
+      const lab = new Lab({ spoil, configMap: settings });
+      lab.apply(
+        ingressClass(),
+        configMap('settings', {}),
+        ...site('a', port),
+        ...site('b', port),
+        ...site('bad', port),
+      );
+      await lab.start();
+      const envoy = await joinEnvoy({ xdsPort: lab.port, protocol });
+      try {
+        await Promise.all(['a', 'b', 'bad'].map((name) => serves(envoy, name)));
+        const [http, https] = await Promise.all(['http', 'https'].map((name) => envoy.listenerPort(name)));
+        const requests = ['a.test', 'b.test'].flatMap((host) => [
+          { port: http ?? 0, host },
+          { port: https ?? 0, host, tls: {} },
+        ]);
+        const { sent, failures } = await underTraffic(requests, async ({ more }) => {
+          for (const { objects, healed, culprit } of faults) {
+            /* oxlint-disable no-await-in-loop -- one after the other */
+            lab.apply(...objects(port));
+            await eventually(() => expect(blamed(lab)).toEqual([culprit]), five);
+            await more(50);
+            await lab.restart();
+            await eventually(() => expect(blamed(lab)).toEqual([culprit]), { within: 15_000 });
+            await more(50);
+            lab.apply(...healed(port));
+            await eventually(() => expect(lab.problems()).toEqual([]), five);
+            await serves(envoy, 'bad');
+            /* oxlint-enable no-await-in-loop */
+          }
+        });
+        expect(failures).toEqual([]);
+        expect(sent).toBeGreaterThan(500);
+      } finally {
+        await envoy.stop();
+        await lab.stop();
+      }
+    },
+    90_000,
+  );
+
   it('a host of three Ingresses, of which one turns bad: the two others change as they are asked to', async () => {
     const { port } = backend;
-    const lab = new Lab({ spoil });
+    const lab = new Lab({ spoil, configMap: settings });
     const part = (name: string, annotations: Readonly<Record<string, string>> = {}): Ingress =>
       ingress(name, { hosts: { 'shared.test': { [`/${name}`]: 'a:80' } }, annotations });
-    lab.apply(ingressClass(), ...site('a', port), part('one'), part('two'), part('three'));
+    lab.apply(ingressClass(), configMap('settings', {}), ...site('a', port), part('one'), part('two'), part('three'));
     await lab.start();
     const envoy = await joinEnvoy({ xdsPort: lab.port });
     const get = async (path: string): Promise<string> => {
@@ -242,8 +310,8 @@ describeWithEnvoy('what an Envoy refuses', () => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-last-good-'));
     const statuses: number[] = [];
     for (const flags of [{ lastGood: folder }, {}]) {
-      const lab = new Lab({ spoil, flags });
-      lab.apply(ingressClass(), ...site('a', port), ...site('bad', port));
+      const lab = new Lab({ spoil, flags, configMap: settings });
+      lab.apply(ingressClass(), configMap('settings', {}), ...site('a', port), ...site('bad', port));
       /* oxlint-disable no-await-in-loop -- one after the other */
       await lab.start();
       const envoy = await joinEnvoy({ xdsPort: lab.port });
@@ -278,9 +346,9 @@ describeWithEnvoy('what an Envoy refuses', () => {
 
   it('tells of it in the log and the metrics, without what is secret', async () => {
     const { port } = backend;
-    const lab = new Lab({ spoil });
+    const lab = new Lab({ spoil, configMap: settings });
     const { cert, key } = pairOf('bad', [poison.secret]);
-    lab.apply(ingressClass(), ...site('a', port), ...site('bad', port));
+    lab.apply(ingressClass(), configMap('settings', {}), ...site('a', port), ...site('bad', port));
     await lab.start();
     const envoy = await joinEnvoy({ xdsPort: lab.port });
     try {
