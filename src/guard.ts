@@ -4,6 +4,7 @@ import type { Translation, ObjectUpdate } from './translation/translation.ts';
 import { Quarantine } from './quarantine/quarantine.ts';
 import type { LastGood } from './last-good.ts';
 import type { DiscoveryStream, StreamEvent } from './xds/discovery-stream.ts';
+import type { Found } from './xds/isolation.ts';
 import type { Resource } from './xds/resource.ts';
 import type { XdsServer } from './xds/server.ts';
 import type { ResourceChange } from './xds/view.ts';
@@ -38,29 +39,25 @@ export class Guard {
   }
 
   /** To be called with what happens on streams. */
-  observe({ id, node }: DiscoveryStream, event: StreamEvent): void {
+  observe(stream: DiscoveryStream, event: StreamEvent): void {
     const { quarantine } = this;
-    if (event.kind === 'ack') quarantine.accept(event.batch);
+    if (event.kind === 'ack') {
+      quarantine.accept(event.batch);
+      if (event.found !== undefined) this.#refuse(stream, event.found);
+    } else if (event.kind === 'nack') this.#refuse(stream, event);
     else if (event.kind === 'closed') {
       const before = quarantine.changes;
-      quarantine.forgetStream(id);
+      quarantine.forgetStream(stream.id);
       if (quarantine.changes !== before) this.#options.wake();
     }
-    if (event.kind === 'nack') {
-      const { message } = event;
-      for (const { typeUrl, name, version, originalVersion } of event.culprits) {
-        const refusal = {
-          typeUrl,
-          name,
-          version: originalVersion ?? version,
-          message,
-          stream: id,
-          node: node.id ?? '',
-        };
-        quarantine.refuse(refusal, Date.now());
-      }
-      if (event.culprits.length > 0) this.#options.wake();
+  }
+
+  #refuse({ id, node }: DiscoveryStream, { culprits, message }: Found): void {
+    for (const { typeUrl, name, version, originalVersion } of culprits) {
+      const refusal = { typeUrl, name, version: originalVersion ?? version, message, stream: id, node: node.id ?? '' };
+      this.quarantine.refuse(refusal, Date.now());
     }
+    if (culprits.length > 0) this.#options.wake();
   }
 
   update(updates: readonly ObjectUpdate[]): void {

@@ -30,7 +30,6 @@ export function suspectsOf(sources: SuspectSources, type: string, name: string):
 }
 
 function directSuspects({ objects, routing, settings }: SuspectSources, type: string, name: string): ObjectKey[] {
-  const ofKind = (kind: Kind, keys: Iterable<string>): ObjectKey[] => Array.from(keys, (key) => ({ kind, key }));
   const ofSettings = ofKind('ConfigMap', settings === undefined ? [] : [settings]);
   switch (type) {
     case typeUrl.virtualHost: {
@@ -80,6 +79,10 @@ function directSuspects({ objects, routing, settings }: SuspectSources, type: st
     default:
       return ofSettings;
   }
+}
+
+function ofKind(kind: Kind, keys: Iterable<string>): ObjectKey[] {
+  return Array.from(keys, (key) => ({ kind, key }));
 }
 
 function serviceOf({ backends }: RoutingTables, name: string): readonly string[] {

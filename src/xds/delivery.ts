@@ -63,7 +63,7 @@ export class Delivery {
     const { alike, each } = subscription.dirty;
     if (alike.size === 0 || gates.blocksUpsert(subscription.typeUrl, each)) return true;
     if (isSpecial(subscription)) {
-      this.#addNames(draft, subscription, gates, new Set([...subscription.dirty.keys()]));
+      this.#addNames(draft, subscription, gates, new Set(subscription.dirty.keys()));
       return false;
     }
     const isTable = subscription.typeUrl === typeUrl.routeConfiguration;

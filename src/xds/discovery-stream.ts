@@ -9,6 +9,7 @@ import type { Batch } from './batch.ts';
 import { firstRequestMissing, statusDetails } from './call-guard.ts';
 import { readDeltaRequest } from './delta-request.ts';
 import type { ReadDeltaRequest } from './delta-request.ts';
+import type { Found } from './isolation.ts';
 import type { ServerLimits } from './limits.ts';
 import { identityOf } from './node-identity.ts';
 import type { Node } from './node-identity.ts';
@@ -43,7 +44,13 @@ export type StreamEvent =
       /** Whether other streams had been sent the same bytes, so that nothing was encoded. */
       readonly isShared: boolean;
     }
-  | { readonly kind: 'ack'; readonly typeUrl: string; readonly nonce: string; readonly batch: Batch }
+  | {
+      readonly kind: 'ack';
+      readonly typeUrl: string;
+      readonly nonce: string;
+      readonly batch: Batch;
+      readonly found?: Found;
+    }
   | {
       readonly kind: 'nack';
       readonly typeUrl: string;

@@ -16,7 +16,6 @@ export function inlineTable(source: Resource, hosts: readonly Resource[]): Resou
 /** The table out of some of its parts, or out of what some of them were before. */
 export function tableOfParts(parts: readonly Resource[], whole: Resource): Resource {
   if (parts === whole.parts) return whole;
-  const isSource = (part: Resource): boolean => part.typeUrl === typeUrl.routeConfiguration;
   const source = parts.find(isSource) ?? whole.parts?.find(isSource);
   return source === undefined
     ? whole
@@ -24,4 +23,8 @@ export function tableOfParts(parts: readonly Resource[], whole: Resource): Resou
         source,
         parts.filter((part) => !isSource(part)),
       );
+}
+
+function isSource(part: Resource): boolean {
+  return part.typeUrl === typeUrl.routeConfiguration;
 }

@@ -5,6 +5,12 @@
  */
 import type { Resource } from './resource.ts';
 
+/** Parts that are refused by themselves, and what the client says of them. */
+export interface Found {
+  readonly culprits: readonly Resource[];
+  readonly message: string;
+}
+
 export class Isolation {
   /** By name: the parts that the client has accepted together. */
   #base: ReadonlyMap<string, Resource>;
@@ -12,6 +18,13 @@ export class Isolation {
   #groups: ReadonlySet<string>[] = [];
   /** Versions of parts that are refused by themselves, by name. */
   readonly #refused = new Map<string, string>();
+  /**
+   * For a client that may have parts which nobody here knows: names, of which each in turn is left out of what is sent. Nothing is
+   * applied until the culprit is what is left out, so that no other part is taken from the client meanwhile.
+   */
+  #candidates: readonly string[] | undefined;
+  /** What the client said last. */
+  #message = '';
   /** Whether what was composed last lacks something that is still to be tried. */
   #isPartial = false;
 
@@ -23,6 +36,11 @@ export class Isolation {
   /** The parts to send now, out of those that there are now. */
   compose(current: readonly Resource[]): readonly Resource[] {
     this.#forgetRefusals(current);
+    const [candidate] = this.#candidates ?? [];
+    if (candidate !== undefined) {
+      this.#isPartial = true;
+      return current.filter(({ name }) => name !== candidate);
+    }
     const pending = this.#differing(current).filter(({ name, version }) => this.#refused.get(name) !== version);
     const group = this.#nextGroup(pending);
     const tried = group === undefined ? pending : pending.filter(({ name }) => group.has(name));
@@ -30,27 +48,41 @@ export class Isolation {
     return this.#isPartial ? this.#with(tried) : this.#withoutRefused(current);
   }
 
-  /** A message with these parts is accepted. */
-  accept(parts: readonly Resource[]): void {
+  /**
+   * A message with these parts is accepted.
+   *
+   * @param current the parts that there are now
+   * @returns what is found to be refused by that
+   */
+  accept(parts: readonly Resource[], current: readonly Resource[] = []): Found | undefined {
     this.#base = byName(parts);
+    const [candidate] = this.#candidates ?? [];
+    this.#candidates = [];
+    const culprits = current.filter(({ name }) => name === candidate);
+    for (const { name, version } of culprits) this.#refused.set(name, version);
+    // All that is not refused has been accepted.
+    if (culprits.length > 0) this.#isPartial = false;
+    return culprits.length === 0 ? undefined : { culprits, message: this.#message };
   }
 
   /**
    * A message with these parts is refused.
    *
    * @param message the client's reason, which may name parts
-   * @param isResumed whether it is the state of a client that has parts which nobody here knows, and that would lose them by a try
-   * with less in it: then what its text names is taken for what is refused
+   * @param isResumed whether the client may have parts which nobody here knows, and would lose them by a try with less in it: then
+   * what its text names is taken for what is refused
    * @returns the parts that are refused by themselves, as far as is known now
    */
   refuse(parts: readonly Resource[], message: string, isResumed = false): readonly Resource[] {
     const tried = this.#differing(parts);
     const named = isResumed ? namedCulprits(tried, message) : [];
     if (named.length > 0) {
-      if (message.startsWith(appliedInPart)) this.accept(parts.filter((part) => !named.includes(part)));
+      if (message.startsWith(appliedInPart)) this.#base = byName(parts.filter((part) => !named.includes(part)));
       for (const { name, version } of named) this.#refused.set(name, version);
       return named;
     }
+    this.#message = message;
+    if (isResumed && this.#leavesOneOut(tried)) return [];
     this.#groups = this.#groups.filter((group) => !tried.some(({ name }) => group.has(name)));
     if (tried.length < 2) {
       for (const { name, version } of tried) this.#refused.set(name, version);
@@ -63,7 +95,7 @@ export class Isolation {
 
   /** Whether something is to be sent as soon as there is an answer. */
   get isWaiting(): boolean {
-    return this.#groups.length > 0 || this.#isPartial;
+    return this.#groups.length > 0 || this.#isPartial || (this.#candidates ?? []).length > 0;
   }
 
   /** Whether all that there is has been accepted together, so that nothing need be kept apart any longer. */
@@ -79,6 +111,13 @@ export class Isolation {
 
   hasAccepted(name: string, version: string): boolean {
     return this.#base.get(name)?.version === version;
+  }
+
+  /** Whether to go on by leaving out one after the other. */
+  #leavesOneOut(tried: readonly Resource[]): boolean {
+    this.#candidates = this.#candidates === undefined ? tried.map(({ name }) => name) : this.#candidates.slice(1);
+    if (this.#candidates.length > candidateLimit) this.#candidates = [];
+    return this.#candidates.length > 0;
   }
 
   #differing(parts: readonly Resource[]): readonly Resource[] {
@@ -114,6 +153,9 @@ export class Isolation {
     );
   }
 }
+
+/** More parts than this are not tried one by one. */
+const candidateLimit = 300;
 
 /** So many names in a refusal are taken for the culprits; more are told apart faster in halves. */
 const hintLimit = 8;

@@ -6,22 +6,26 @@ import { typeUrl } from '../proto/type-url.ts';
 import type { Batch } from './batch.ts';
 import { wholeState } from './delivery.ts';
 import { Isolation, splitByHint } from './isolation.ts';
+import type { Found } from './isolation.ts';
 import type { Resource } from './resource.ts';
 import type { InFlight, Subscription } from './subscription.ts';
 
 type Protocol = 'sotw' | 'delta';
 
-/** The client has accepted a response. */
-export function noteAccepted(subscription: Subscription, protocol: Protocol, batch: Batch): void {
+/** The client has accepted a response; gives back what is found to be refused by that. */
+export function noteAccepted(subscription: Subscription, protocol: Protocol, batch: Batch): Found | undefined {
+  let found: Found | undefined;
   for (const { name } of subscription.variants.size > 0 ? batch.resources : []) subscription.variants.delete(name);
   for (const { key, parts } of wholesOf(subscription, protocol, batch)) {
     subscription.accepted.set(key, parts);
     const isolation = subscription.isolations.get(key);
     if (isolation === undefined) continue;
-    isolation.accept(parts);
+    const { table } = subscription;
+    found = isolation.accept(parts, key === '' ? table.all() : (table.get(key)?.parts ?? [])) ?? found;
     if (isolation.isOver) subscription.isolations.delete(key);
     else if (isolation.isWaiting) sendAgain(subscription, key, 0);
   }
+  return found;
 }
 
 /**
@@ -54,7 +58,7 @@ export function isolate(
     return batch.resources.filter(({ name }) => names.includes(name));
   }
   return wholes.flatMap(({ key, parts }) => {
-    const isResumed = key === '' && subscription.isResumed && !subscription.accepted.has(key);
+    const isResumed = subscription.isResumed && !subscription.accepted.has(key);
     const isolation = subscription.isolations.get(key) ?? new Isolation(subscription.accepted.get(key) ?? []);
     subscription.isolations.set(key, isolation);
     const culprits = isolation.refuse(parts, message, isResumed);

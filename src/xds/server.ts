@@ -182,10 +182,10 @@ export class XdsServer {
   }
 
   /** What the streams make of a version of a resource, without some of them. */
-  standingOf(typeUrl: string, name: string, version: string, without: ReadonlySet<number>): Standing {
+  standingOf(type: string, name: string, version: string, without: ReadonlySet<number>): Standing {
     let standing: Standing = 'none';
     for (const { id, session } of this.#streams.values()) {
-      const each = without.has(id) ? 'none' : session.standingOf(typeUrl, name, version);
+      const each = without.has(id) ? 'none' : session.standingOf(type, name, version);
       if (each === 'accepted') return each;
       if (each === 'open') standing = each;
     }

@@ -10,6 +10,7 @@ import type { SessionLimits, Substitute } from './delivery.ts';
 import type { Draft } from './draft.ts';
 import type { HeldVersions } from './delta-request.ts';
 import { Gates } from './gates.ts';
+import type { Found } from './isolation.ts';
 import { isolate, noteAccepted } from './refusal.ts';
 import { standingOf } from './standing.ts';
 import type { Standing } from './standing.ts';
@@ -60,7 +61,13 @@ export interface Response {
 /** What a request turned out to be. */
 export type Reception =
   | { readonly kind: 'subscription' }
-  | { readonly kind: 'ack'; readonly nonce: string; readonly batch: Batch }
+  | {
+      readonly kind: 'ack';
+      readonly nonce: string;
+      readonly batch: Batch;
+      /** What is refused, as this shows by what it lacks. */
+      readonly found?: Found;
+    }
   | {
       readonly kind: 'nack';
       readonly nonce: string;
@@ -194,8 +201,8 @@ export class Session {
     if (isNewest) subscription.settle(refusal);
     const { batch, names } = answered;
     if (refusal === undefined) {
-      noteAccepted(subscription, this.protocol, batch);
-      return { kind: 'ack', nonce, batch };
+      const found = noteAccepted(subscription, this.protocol, batch);
+      return { kind: 'ack', nonce, batch, ...(found && { found }) };
     }
     const culprits = isolate(subscription, this.protocol, answered, refusal, this.#view.sequence);
     return { kind: 'nack', nonce, names: [...names], message: refusal, culprits };

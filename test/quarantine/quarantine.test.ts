@@ -12,7 +12,6 @@ import { bodyOf, createResource } from '../../src/xds/resource.ts';
 import type { Resource } from '../../src/xds/resource.ts';
 import type { ResourceChange } from '../../src/xds/view.ts';
 import { ingress } from '../support/objects.ts';
-import '../support/property-seed.ts';
 
 const type = typeUrl.virtualHost;
 

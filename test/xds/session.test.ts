@@ -306,6 +306,25 @@ describe('a sotw session', () => {
     expect(client.converse()).toEqual(['listener http=1 https=2']);
   });
 
+  it('leaves out one virtual host after the other where the client has a table of another run', () => {
+    const client = new Conversation('sotw');
+    const hosts = ['a', 'b', 'c', 'd'];
+    client.publish([table('http'), ...hosts.map((host) => virtualHost(`http/${host}`, 'web'))]);
+    const request = { typeUrl: typeUrl.routeConfiguration, names: ['http'], version: 'of another run' };
+    client.sotw(request);
+    const found: string[] = [];
+    const taken: string[][] = [];
+    for (let sent = client.take(); sent.length > 0; sent = client.take()) {
+      const names = sent.flatMap(({ resources }) => (resources[0]?.parts ?? []).map(({ name }) => name));
+      const refusal = names.includes('http/c') ? 'no' : undefined;
+      if (refusal === undefined) taken.push(names);
+      const reception = client.sotw({ ...request, nonce: sent[0]?.nonce ?? '', refusal });
+      if (reception.kind === 'ack') found.push(...(reception.found?.culprits ?? []).map(({ name }) => name));
+    }
+    expect(found).toEqual(['http/c']);
+    expect(taken).toEqual([['http', 'http/a', 'http/b', 'http/d']]);
+  });
+
   it('finds which virtual host of a RouteConfiguration is refused, and leaves it as it was', () => {
     const client = new Conversation('sotw');
     const hosts = ['a', 'b', 'c', 'd'];
