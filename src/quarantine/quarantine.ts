@@ -5,24 +5,21 @@
  */
 import { fingerprintOf } from '../cluster/held-object.ts';
 import type { HeldForm, HeldObject } from '../cluster/held-object.ts';
-import type { Kind, KubernetesObject } from '../cluster/kubernetes-object.ts';
+import type { KubernetesObject } from '../cluster/kubernetes-object.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Batch } from '../xds/batch.ts';
 import type { Resource } from '../xds/resource.ts';
 import type { ResourceChange } from '../xds/view.ts';
 import { blamedField } from './blame.ts';
 import { Ledger, resourceKey } from './ledger.ts';
-import { culpritProblem, ownMatterProblem, unexplainedProblem } from './telling.ts';
+import { OwnMatters } from './own-matters.ts';
+import { idOf, suspectsAmong } from './suspicion.ts';
+import type { Candidate, ObjectKey, Suspect } from './suspicion.ts';
+import { culpritProblem, unexplainedProblem } from './telling.ts';
 import type { Culprit } from './telling.ts';
 import { Trial } from './trial.ts';
 import { OpenRefusals, versionKey } from './verdicts.ts';
 import type { Others, Refusal } from './verdicts.ts';
-
-export interface ObjectKey {
-  readonly kind: Kind;
-  /** `namespace/name`. */
-  readonly key: string;
-}
 
 /** What the quarantine asks of the rest. */
 export interface Surroundings {
@@ -59,7 +56,7 @@ interface Case {
   readonly typeUrl: string;
   readonly name: string;
   readonly message: string;
-  readonly suspects: ReadonlyMap<string, { readonly of: ObjectKey; readonly forms: readonly HeldForm[] }>;
+  readonly suspects: ReadonlyMap<string, Suspect>;
   readonly trial: Trial;
   /** Since when what is held now is tried. */
   since: number;
@@ -76,8 +73,6 @@ export interface QuarantineMemory {
 
 /** So many refused versions are remembered. */
 const refusedLimit = 10_000;
-/** Of a client that refuses everything, so much is told. */
-const ownLimit = 20;
 /** A trial that nobody says anything of for so long has hurt nobody. */
 const trialMs = 5_000;
 
@@ -90,7 +85,7 @@ export class Quarantine {
   readonly #resources = new Map<string, HeldResource>();
   readonly #cases = new Map<string, Case>();
   readonly #culprits = new Map<string, Culprit>();
-  readonly #own = new Map<string, { readonly refusal: Refusal; readonly suspect: ObjectKey | undefined }>();
+  readonly #own = new OwnMatters();
   /** What the translation holds by our word. */
   readonly #applied = new Map<string, HeldObject>();
   /** By resource: the refused version for which everything has been tried. */
@@ -111,11 +106,11 @@ export class Quarantine {
   noteUpdate(of: ObjectKey, after: KubernetesObject | undefined): void {
     const id = idOf(of);
     this.#ledger.noteObject(id, this.#earlierOf(of, id));
+    this.#noteSuspect(of, id, after);
     const held = this.#applied.get(id);
     if (held === undefined || (after !== undefined && fingerprintOf(after) === held.fingerprint)) return;
     // It is tried again: the translation uses whatever else the object becomes.
     if (this.#culprits.delete(id)) this.#changes += 1;
-    for (const [key, { suspects }] of this.#cases) if (suspects.has(id)) this.#cases.delete(key);
     if (after !== undefined) this.#applied.delete(id);
   }
 
@@ -125,7 +120,8 @@ export class Quarantine {
   filter(changes: readonly ResourceChange[], now: number): readonly ResourceChange[] {
     if (this.#isFirst) this.#forgetGone();
     this.#isFirst = false;
-    const passed = changes.map((change) => this.#filterOne(change));
+    const isQuiet = this.#refused.size === 0 && this.#resources.size === 0 && this.#own.isEmpty;
+    const passed = isQuiet ? changes : changes.map((change) => this.#filterOne(change));
     this.#ledger.publish(passed, ({ typeUrl, name }) => this.#goodServed(typeUrl, name), now);
     this.#judged = new WeakSet();
     for (const each of this.#cases.values()) each.isApplied = true;
@@ -150,7 +146,7 @@ export class Quarantine {
 
   /** A stream is gone, and with it its own matters. */
   forgetStream(stream: number): void {
-    this.#forgetOwn((refusal) => refusal.stream === stream);
+    if (this.#own.forget((refusal) => refusal.stream === stream)) this.#changes += 1;
   }
 
   /** Judges what can be judged now; the actions are to be done before the next commit. */
@@ -182,7 +178,7 @@ export class Quarantine {
     return [
       ...[...this.#culprits.values()].map(culpritProblem),
       ...held.map((each) => unexplainedProblem(each, each.substitute !== undefined)),
-      ...[...this.#own.values()].map(({ refusal, suspect }) => ownMatterProblem(refusal, suspect)),
+      ...this.#own.problems(),
     ];
   }
 
@@ -231,12 +227,14 @@ export class Quarantine {
   #filterOne(change: ResourceChange): ResourceChange {
     const { typeUrl, name, resource } = change;
     const key = resourceKey(change);
-    this.#forgetOwn((refusal) => resourceKey(refusal) === key && refusal.version !== resource?.version);
+    const isOver = (refusal: Refusal): boolean => resourceKey(refusal) === key && refusal.version !== resource?.version;
+    if (this.#own.forget(isOver)) this.#changes += 1;
     const held = this.#resources.get(key);
     const message = resource && this.#refused.get(versionKey(resource));
     if (resource === undefined || message === undefined) {
       if (held !== undefined) this.#changes += 1;
       this.#resources.delete(key);
+      this.#exhausted.delete(key);
       // Envoys that have an older state of what was left out are to remove it now.
       return held !== undefined && held.substitute === undefined ? { ...change, isForced: true } : change;
     }
@@ -249,14 +247,6 @@ export class Quarantine {
 
   #hasUnexplained(): boolean {
     return [...this.#resources.values()].some((each) => !this.#isExhausted(each));
-  }
-
-  #forgetOwn(isOver: (refusal: Refusal) => boolean): void {
-    for (const [key, { refusal }] of this.#own) {
-      if (!isOver(refusal)) continue;
-      this.#own.delete(key);
-      this.#changes += 1;
-    }
   }
 
   #noteChanged(key: string, ids: Iterable<string>): void {
@@ -276,10 +266,7 @@ export class Quarantine {
   #judge(now: number): readonly ResourceChange[] {
     const { bad, own } = this.#open.judge((refusal, refusers) => this.#around.others(refusal, refusers), now);
     for (const refusal of own) {
-      const others = [...this.#own.values()].filter(({ refusal: { stream } }) => stream === refusal.stream);
-      if (others.length >= ownLimit) continue;
-      const [suspect] = this.#around.suspects(refusal.typeUrl, refusal.name);
-      this.#own.set(`${refusal.stream} ${resourceKey(refusal)}`, { refusal, suspect });
+      this.#own.add(refusal, () => this.#around.suspects(refusal.typeUrl, refusal.name)[0]);
     }
     if (own.length + bad.length > 0) this.#changes += 1;
     return bad.flatMap((refusal) => this.#condemn(refusal));
@@ -304,24 +291,14 @@ export class Quarantine {
     for (const [key, held] of this.#resources) {
       if (this.#cases.has(key) || this.#isExhausted(held)) continue;
       const suspects = this.#suspectsOf(held);
+      const ids = [...suspects.keys()];
       // One after the other where they are about the same objects.
-      if (suspects.some(({ id }) => busy.has(id))) continue;
-      for (const { id } of suspects) busy.add(id);
-      const forms = Math.max(0, ...suspects.map((each) => each.forms.length));
-      const trial = new Trial(
-        suspects.map(({ id }) => id),
-        forms,
-      );
+      if (ids.some((id) => busy.has(id))) continue;
+      for (const id of ids) busy.add(id);
+      const forms = [...suspects.values()].reduce((most, each) => Math.max(most, each.forms.length), 0);
+      const trial = new Trial(ids, forms);
       const { typeUrl, name, message } = held;
-      const opened: Case = {
-        typeUrl,
-        name,
-        message,
-        suspects: new Map(suspects.map(({ id, of, forms: each }) => [id, { of, forms: each }])),
-        trial,
-        since: now,
-        isApplied: false,
-      };
+      const opened: Case = { typeUrl, name, message, suspects, trial, since: now, isApplied: false };
       this.#cases.set(key, opened);
       if (trial.outcome.kind === 'found') this.#close(key, opened, now);
     }
@@ -331,35 +308,27 @@ export class Quarantine {
     return this.#exhausted.get(resourceKey({ typeUrl, name })) === refused.version;
   }
 
-  /** Those that changed since the resource was accepted last; of these, those that the message speaks of come first. */
-  #suspectsOf({ typeUrl, name, message }: HeldResource) {
+  #suspectsOf({ typeUrl, name, message }: HeldResource): ReadonlyMap<string, Suspect> {
     const changed = this.#changed.get(resourceKey({ typeUrl, name }));
-    const all = this.#around.suspects(typeUrl, name).flatMap((of) => {
+    const candidates = this.#around.suspects(typeUrl, name).flatMap((of): readonly Candidate[] => {
+      const id = idOf(of);
       const object = this.#around.objectOf(of);
-      const forms = object === undefined ? [] : this.#formsOf(of, object);
-      return object === undefined || forms.length === 0 ? [] : [{ id: idOf(of), of, object, forms }];
+      if (object === undefined) return [];
+      const before = this.#before.get(id) ?? this.#ledger.before(id);
+      const held = this.#culprits.get(id)?.form;
+      return [{ of, object, before, held, isRecent: changed?.has(id) === true }];
     });
-    const recent = all.filter(({ id }) => changed?.has(id) ?? false);
-    const suspects = recent.length > 0 ? recent : all;
-    const isNamed = ({ object }: { readonly object: KubernetesObject }): boolean =>
-      blamedField(object, message) !== undefined;
-    // What is held already has been blamed for something else.
-    const isFree = ({ id }: { readonly id: string }): boolean => !this.#culprits.has(id);
-    const ordered = [...suspects.filter(isNamed), ...suspects.filter((each) => !isNamed(each))];
-    return [...ordered.filter(isFree), ...ordered.filter((each) => !isFree(each))];
+    return suspectsAmong(candidates, message);
   }
 
-  /** The forms to try, without those that were tried before. */
-  #formsOf(of: ObjectKey, object: KubernetesObject): readonly HeldForm[] {
-    const before = this.#before.get(idOf(of)) ?? this.#ledger.before(idOf(of));
-    const isOther = before !== undefined && fingerprintOf(before) !== fingerprintOf(object);
-    const earlier: readonly HeldForm[] = isOther ? [{ kind: 'earlier', object: before }] : [];
-    const all: readonly HeldForm[] = [...earlier, { kind: 'closed' }, { kind: 'absent' }];
-    const last = this.#culprits.get(idOf(of))?.form.kind;
-    if (last === undefined) return all;
-    return last === 'earlier'
-      ? all.filter(({ kind }) => kind !== 'earlier')
-      : all.filter(() => last === 'closed').slice(-1);
+  /** Who changes while it is looked into is looked into anew. */
+  #noteSuspect(of: ObjectKey, id: string, after: KubernetesObject | undefined): void {
+    for (const [key, { suspects }] of this.#cases) {
+      if (!suspects.has(id)) continue;
+      const now = this.#around.objectOf(of);
+      const isSame = now !== undefined && after !== undefined && fingerprintOf(now) === fingerprintOf(after);
+      if (!isSame) this.#cases.delete(key);
+    }
   }
 
   #advance(each: Case, now: number): void {
@@ -434,8 +403,4 @@ export class Quarantine {
 
 function formAt(forms: readonly HeldForm[], index: number): HeldForm | undefined {
   return forms[Math.min(index, forms.length - 1)];
-}
-
-function idOf({ kind, key }: ObjectKey): string {
-  return `${kind} ${key}`;
 }

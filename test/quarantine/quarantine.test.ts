@@ -6,7 +6,7 @@ import type { HeldObject } from '../../src/cluster/held-object.ts';
 import type { Ingress, KubernetesObject } from '../../src/cluster/kubernetes-object.ts';
 import { typeUrl } from '../../src/proto/type-url.ts';
 import { Quarantine } from '../../src/quarantine/quarantine.ts';
-import type { ObjectKey } from '../../src/quarantine/quarantine.ts';
+import type { ObjectKey } from '../../src/quarantine/suspicion.ts';
 import { BatchCache } from '../../src/xds/batch.ts';
 import { bodyOf, createResource } from '../../src/xds/resource.ts';
 import type { Resource } from '../../src/xds/resource.ts';
