@@ -19,6 +19,8 @@ export interface Table<V> {
 /** A table that is filled from outside; what is set takes effect with the next `Graph.commit`. */
 export interface Input<V> extends Table<V> {
   set(key: string, value: V | undefined): void;
+  /** What the next commit will make of a key. */
+  newest(key: string): V | undefined;
 }
 
 /** Reads a table that was made before the one that is being computed, and remembers that this key was read. */
@@ -50,6 +52,7 @@ export class Graph {
     };
     const cells: Cells<V> = this.#add(name, equal, compute, () => []);
     return Object.assign(cells.table, {
+      newest: (key: string) => (pending.has(key) ? pending.get(key) : cells.table.get(key)),
       set: (key: string, value: V | undefined) => {
         pending.set(key, value);
         cells.dirty.add(key);

@@ -94,6 +94,11 @@ export class Ledger {
     return (this.#resources.get(key)?.publications ?? []).flatMap(({ objects }) => objects);
   }
 
+  /** Whether an object has changed since the last publication. */
+  isPending(id: string): boolean {
+    return this.#pending.has(id);
+  }
+
   /** Those that have changed since the last publication. */
   pendingObjects(): Iterable<string> {
     return this.#pending;

@@ -88,12 +88,16 @@ export class Quarantine {
   readonly #own = new OwnMatters();
   /** What the translation holds by our word. */
   readonly #applied = new Map<string, HeldObject>();
-  /** By resource: the refused version for which everything has been tried. */
-  readonly #exhausted = new Map<string, string>();
+  /** By resource: the objects for none of which it is refused, as long as they are what they are. */
+  readonly #exhausted = new Map<string, ReadonlySet<string>>();
+  /** Resources that are not refused for what changed last, so that all that they are made of is looked into. */
+  readonly #widened = new Set<string>();
   /** By resource, while it is looked into: the objects that had changed when it was refused. */
   readonly #changed = new Map<string, Set<string>>();
   /** What these were before. */
   readonly #before = new Map<string, KubernetesObject | undefined>();
+  /** Objects that have changed since the last publication, while something is looked into. */
+  readonly #moved = new Set<string>();
   #judged = new WeakSet<Batch>();
   #changes = 0;
   #isFirst = true;
@@ -121,6 +125,7 @@ export class Quarantine {
     if (this.#isFirst) this.#forgetGone();
     this.#isFirst = false;
     const isQuiet = this.#refused.size === 0 && this.#resources.size === 0 && this.#own.isEmpty;
+    this.#dropDisturbedCases();
     const passed = isQuiet ? changes : changes.map((change) => this.#filterOne(change));
     this.#ledger.publish(passed, ({ typeUrl, name }) => this.#goodServed(typeUrl, name), now);
     this.#judged = new WeakSet();
@@ -156,11 +161,14 @@ export class Quarantine {
     const busy = new Set([...this.#cases.values()].flatMap(({ suspects }) => [...suspects.keys()]));
     for (const each of this.#cases.values()) this.#advance(each, now);
     this.#openCases(now, busy);
-    if (this.#cases.size === 0 && this.#open.size === 0 && this.#resources.size === 0) {
+    const { hold, release } = this.#holding();
+    const isOver = this.#cases.size === 0 && this.#open.size === 0 && this.#resources.size === 0;
+    if (isOver && hold.length + release.length === 0) {
       this.#changed.clear();
       this.#before.clear();
+      this.#widened.clear();
     }
-    return { ...this.#holding(), changes };
+    return { hold, release, changes };
   }
 
   /** Whether `step` is to be called again when an Envoy has answered, or some time has passed. */
@@ -234,7 +242,6 @@ export class Quarantine {
     if (resource === undefined || message === undefined) {
       if (held !== undefined) this.#changes += 1;
       this.#resources.delete(key);
-      this.#exhausted.delete(key);
       // Envoys that have an older state of what was left out are to remove it now.
       return held !== undefined && held.substitute === undefined ? { ...change, isForced: true } : change;
     }
@@ -289,11 +296,15 @@ export class Quarantine {
 
   #openCases(now: number, busy: Set<string>): void {
     for (const [key, held] of this.#resources) {
-      if (this.#cases.has(key) || this.#isExhausted(held)) continue;
-      const suspects = this.#suspectsOf(held);
+      if (this.#cases.has(key)) continue;
+      const candidates = this.#candidatesFor(held);
+      const exhausted = this.#exhausted.get(key);
+      if (exhausted !== undefined && candidates.every(({ of }) => exhausted.has(idOf(of)))) continue;
+      this.#exhausted.delete(key);
+      const suspects = suspectsAmong(candidates, held.message);
       const ids = [...suspects.keys()];
-      // One after the other where they are about the same objects.
-      if (ids.some((id) => busy.has(id))) continue;
+      // One after the other where they are about the same objects, and not before what has changed is published.
+      if (ids.some((id) => busy.has(id) || this.#ledger.isPending(id))) continue;
       for (const id of ids) busy.add(id);
       const forms = [...suspects.values()].reduce((most, each) => Math.max(most, each.forms.length), 0);
       const trial = new Trial(ids, forms);
@@ -304,13 +315,14 @@ export class Quarantine {
     }
   }
 
-  #isExhausted({ typeUrl, name, refused }: HeldResource): boolean {
-    return this.#exhausted.get(resourceKey({ typeUrl, name })) === refused.version;
+  #isExhausted(held: HeldResource): boolean {
+    return this.#exhausted.has(resourceKey(held));
   }
 
-  #suspectsOf({ typeUrl, name, message }: HeldResource): ReadonlyMap<string, Suspect> {
-    const changed = this.#changed.get(resourceKey({ typeUrl, name }));
-    const candidates = this.#around.suspects(typeUrl, name).flatMap((of): readonly Candidate[] => {
+  #candidatesFor({ typeUrl, name }: HeldResource): readonly Candidate[] {
+    const key = resourceKey({ typeUrl, name });
+    const changed = this.#widened.has(key) ? undefined : this.#changed.get(key);
+    return this.#around.suspects(typeUrl, name).flatMap((of): readonly Candidate[] => {
       const id = idOf(of);
       const object = this.#around.objectOf(of);
       if (object === undefined) return [];
@@ -318,17 +330,24 @@ export class Quarantine {
       const held = this.#culprits.get(id)?.form;
       return [{ of, object, before, held, isRecent: changed?.has(id) === true }];
     });
-    return suspectsAmong(candidates, message);
   }
 
-  /** Who changes while it is looked into is looked into anew. */
   #noteSuspect(of: ObjectKey, id: string, after: KubernetesObject | undefined): void {
-    for (const [key, { suspects }] of this.#cases) {
-      if (!suspects.has(id)) continue;
-      const now = this.#around.objectOf(of);
-      const isSame = now !== undefined && after !== undefined && fingerprintOf(now) === fingerprintOf(after);
-      if (!isSame) this.#cases.delete(key);
+    if (this.#cases.size + this.#exhausted.size === 0) return;
+    const now = this.#around.objectOf(of);
+    if (now !== undefined && after !== undefined && fingerprintOf(now) === fingerprintOf(after)) return;
+    this.#moved.add(id);
+    for (const [key, { suspects }] of this.#cases) if (suspects.has(id)) this.#cases.delete(key);
+    for (const [key, ids] of this.#exhausted) if (ids.has(id)) this.#exhausted.delete(key);
+  }
+
+  /** What a resource is made of has changed while it was looked into: what Envoys say of it now says nothing of the trial. */
+  #dropDisturbedCases(): void {
+    if (this.#moved.size === 0) return;
+    for (const [key, { typeUrl, name }] of this.#cases) {
+      if (this.#around.suspects(typeUrl, name).some((of) => this.#moved.has(idOf(of)))) this.#cases.delete(key);
     }
+    this.#moved.clear();
   }
 
   #advance(each: Case, now: number): void {
@@ -359,12 +378,18 @@ export class Quarantine {
     this.#cases.delete(key);
     this.#changes += 1;
     const held = this.#resources.get(key);
-    if (holding.size === 0 && held !== undefined) this.#exhausted.set(key, held.refused.version);
+    if (holding.size === 0 && held !== undefined) this.#giveUp(key, held);
     for (const [id, form] of holding) {
       const suspect = each.suspects.get(id);
       const culprit = suspect && this.#culprit(suspect.of, formAt(suspect.forms, form), each, now);
       if (culprit !== undefined) this.#culprits.set(id, culprit);
     }
+  }
+
+  /** It is none of the suspects: then of all that there are, and if it is none of these, of no object. */
+  #giveUp(key: string, held: HeldResource): void {
+    if (!this.#widened.has(key)) this.#widened.add(key);
+    else this.#exhausted.set(key, new Set(this.#candidatesFor(held).map(({ of }) => idOf(of))));
   }
 
   #culprit(

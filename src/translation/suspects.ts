@@ -26,7 +26,7 @@ export function suspectsOf(sources: SuspectSources, type: string, name: string):
   const direct = directSuspects(sources, type, name);
   const named = direct.filter(({ kind }) => kind === 'Ingress').flatMap(({ key }) => namedBy(sources, key));
   const all = new Map([...direct, ...named].map((each) => [`${each.kind} ${each.key}`, each]));
-  return [...all.values()].filter(({ kind, key }) => sources.objects[kind].get(key) !== undefined);
+  return [...all.values()].filter(({ kind, key }) => sources.objects[kind].newest(key) !== undefined);
 }
 
 function directSuspects({ objects, routing, settings }: SuspectSources, type: string, name: string): ObjectKey[] {

@@ -141,10 +141,10 @@ export class Translation {
     }
   }
 
-  /** What an object is, whatever stands for it. */
+  /** What an object is by the last update, whatever stands for it. */
   objectOf({ kind, key }: ObjectKey): KubernetesObject | undefined {
     const held = this.#held.get(`${kind} ${key}`);
-    return held === undefined ? this.#objects[kind].get(key) : held.object;
+    return held === undefined ? this.#objects[kind].newest(key) : held.object;
   }
 
   /** From the next `commit` on, another form stands for an object, as long as it is as it is now. It need not be there yet. */

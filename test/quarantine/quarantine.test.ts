@@ -59,18 +59,21 @@ class World {
 
   /** Until nothing happens any more. */
   settle(): void {
-    for (let round = 0; round < 500; round += 1) {
-      this.now += 50;
-      const { hold, release, changes } = this.quarantine.step(this.now);
-      for (const held of hold) this.#held.set(held.key, held);
-      for (const { key } of release) this.#held.delete(key);
-      const computed = this.#compute();
-      const passed = [...changes, ...this.quarantine.filter(computed, this.now)];
-      this.#publish(passed);
-      this.#converse();
-      if (passed.length + hold.length + release.length === 0 && !this.quarantine.isWaiting) return;
-    }
+    for (let round = 0; round < 500; round += 1) if (!this.advance()) return;
     throw new Error('it does not come to rest');
+  }
+
+  /** One publication and what the Envoy says of it; whether anything happens after that. */
+  advance(): boolean {
+    this.now += 50;
+    const { hold, release, changes } = this.quarantine.step(this.now);
+    for (const held of hold) this.#held.set(held.key, held);
+    for (const { key } of release) this.#held.delete(key);
+    const computed = this.#compute();
+    const passed = [...changes, ...this.quarantine.filter(computed, this.now)];
+    this.#publish(passed);
+    this.#converse();
+    return passed.length + hold.length + release.length > 0 || this.quarantine.isWaiting;
   }
 
   /** The contents that a resource has at the Envoy. */
@@ -231,6 +234,34 @@ describe('the quarantine', () => {
         expect(world.blamed).toEqual([]);
         expect(world.contentsOf('many')).toEqual(keys.map((key) => `${key}-healed`));
         expect(Math.max(0, ...world.refusals.values())).toBeLessThan(2);
+      }),
+      { numRuns: Number(process.env['SLUICE_QUARANTINE_RUNS'] ?? 200) },
+    );
+  });
+
+  it('blames all that is bad and nothing else, whatever changes while it is looking', () => {
+    const change = fc.record({
+      key: fc.constantFrom(...keys),
+      isBad: fc.boolean(),
+      content: fc.nat(3),
+      rounds: fc.nat(4),
+    });
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 14 }), (all) => {
+        const world = open();
+        const contents = new Map(keys.map((key) => [key, `${key}0`]));
+        for (const { key, isBad, content, rounds } of all) {
+          contents.set(key, `${isBad ? 'bad-' : ''}${key}${content}`);
+          world.write(key, contents.get(key) ?? '');
+          for (let round = 0; round < rounds; round += 1) world.advance();
+        }
+        world.settle();
+        const bad = keys.filter((key) => contents.get(key)?.startsWith('bad') === true);
+        expect([...new Set(world.blamed)].toSorted()).toEqual(bad.map((key) => `RefusedByEnvoy ${key}`));
+        for (const [name, made] of Object.entries(resources)) {
+          const seen = world.contentsOf(name);
+          expect(seen).toEqual(made.map((key, index) => (bad.includes(key) ? seen[index] : contents.get(key))));
+        }
       }),
       { numRuns: Number(process.env['SLUICE_QUARANTINE_RUNS'] ?? 200) },
     );
