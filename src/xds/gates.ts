@@ -47,8 +47,10 @@ export class Gates {
   #oldestCluster(): number {
     const subscription = this.#subscriptions.find((each) => each.typeUrl === typeUrl.cluster);
     if (subscription === undefined) return Infinity;
-    const { dirty, inFlight, table } = subscription;
+    const { dirty, inFlight, table, isolations, oldestRejected } = subscription;
     let oldest = inFlight !== undefined && this.#isPatient(inFlight.waitingSince) ? inFlight.oldestUpsert : Infinity;
+    // Of a refused state, what is good is still to be told from what is not.
+    if (isolations.get('')?.isWaiting === true) oldest = Math.min(oldest, oldestRejected);
     // Publication 0 is the start of a client, which nothing waits for.
     if (dirty.alike.size > 0 && dirty.each.first > 0) oldest = Math.min(oldest, dirty.each.first);
     for (const [name, { first, held, forced }] of dirty.apart) {
