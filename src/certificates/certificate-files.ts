@@ -35,7 +35,13 @@ export async function certificateFiles(options: CertificateFilesOptions): Promis
           complaint = message;
         }
       };
-      const timer = setInterval(() => void look(), options.everyMs);
+      let isLooking = false;
+      const timer = setInterval(() => {
+        // One after the other: what was read first must not be taken up last.
+        if (isLooking) return;
+        isLooking = true;
+        void look().finally(() => (isLooking = false));
+      }, options.everyMs);
       return () => clearInterval(timer);
     },
   };

@@ -1,5 +1,5 @@
 /** Certificate files that somebody else renews: a whole pair is taken up, half a renewal is waited out. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -33,7 +33,9 @@ describe('certificate files', () => {
 
     await writeFile(file('cert'), two.cert);
     await eventually(() => expect(warnings).toHaveLength(1));
-    await writeFile(file('key'), two.key);
+    // At once, as the kubelet does it: half a key could be read, and be a whole one but for the end of its last line.
+    await writeFile(file('new key'), two.key);
+    await rename(file('new key'), file('key'));
     await eventually(() => expect(seen).toEqual([one.cert, two.cert]));
     stop();
     expect(warnings[0]).toContain('The xDS certificates cannot be renewed from their files: ');

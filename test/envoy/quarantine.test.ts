@@ -281,7 +281,7 @@ describeWithEnvoy('what an Envoy refuses', () => {
     const envoy = await joinEnvoy({ xdsPort: lab.port });
     const get = async (path: string): Promise<string> => {
       const answer = await httpRequest({ port: await envoy.listenerPort('http'), host: 'shared.test', path });
-      return `${answer.status} ${String(answer.headers['location'] ?? '')}`;
+      return `${answer.status} ${answer.headers['location'] ?? ''}`;
     };
     const redirect = `${annotation}/permanent-redirect`;
     try {

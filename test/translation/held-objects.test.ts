@@ -48,7 +48,7 @@ class Served {
   }
 
   get all(): Readonly<Record<string, string>> {
-    return Object.fromEntries([...this.resources].toSorted());
+    return Object.fromEntries([...this.resources].toSorted(([a], [b]) => (a < b ? -1 : 1)));
   }
 }
 
