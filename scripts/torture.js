@@ -28,6 +28,43 @@ const suites = [
     name: 'API server',
     paths: ['test/kube/watch-faults', 'test/source/kubernetes-faults', 'test/source/random-faults'],
   },
+  { name: 'starts', paths: ['test/source/random-starts', 'test/envoy/envoy-starts'], full: { SLUICE_STARTS: '10000' } },
+  {
+    name: 'order on the wire',
+    paths: ['test/wire/random-transitions', 'test/xds/convergence', 'test/envoy/warming'],
+    full: { SLUICE_TRANSITIONS: '10000' },
+  },
+  {
+    name: 'what Envoys refuse',
+    paths: ['test/envoy/quarantine', 'test/envoy/isolation', 'test/wire/quarantine', 'test/quarantine'],
+    full: { SLUICE_QUARANTINE_RUNS: '5000' },
+  },
+  {
+    name: 'what never leaves',
+    paths: ['test/validation', 'test/envoy/differential', 'test/translation/object-fuzz', 'test/envoy/object-sets'],
+    full: { SLUICE_DIFFERENTIAL: '20000', SLUICE_OBJECT_SETS: '100000' },
+  },
+  {
+    name: 'hostile objects',
+    paths: [
+      'test/envoy/hostile-annotations',
+      'test/translation/hostile-objects',
+      'test/translation/published-exploits',
+    ],
+    full: { SLUICE_TEST_FUZZ: '50000' },
+  },
+  {
+    name: 'hostile xDS clients',
+    paths: ['test/wire/hostile-clients', 'test/xds/protocol-fuzz', 'test/wire/back-pressure', 'test/wire/storm'],
+    full: { SLUICE_FLOOD: '50', SLUICE_CONNECTIONS: '10000', SLUICE_FUZZ_MESSAGES: '1000000' },
+  },
+  {
+    name: 'certificates',
+    paths: ['test/certificates', 'test/envoy/certificate-rotation', 'test/envoy/tls'],
+    full: { SLUICE_ROTATIONS: '100', SLUICE_TLS_CHANGES: '1000' },
+  },
+  { name: 'tenants', paths: ['test/envoy/tenants', 'test/envoy/resolved-addresses', 'test/cli/leaks'] },
+  { name: 'data plane', paths: ['test/envoy/data-plane'], full: { SLUICE_PATH_SPELLINGS: 'all' } },
 ];
 
 const { values } = parseArgs({
