@@ -1,12 +1,14 @@
 /**
- * The certificate for TLS clients that name no host with its own: made here, signed by nobody, and renewed in time. Replicas share
- * one through a Secret where there is a place for it; elsewhere each process has its own.
+ * The certificate for TLS clients that name no host with its own: made here, vouched for by nobody, and renewed in time. Replicas share
+ * one through a Secret where there is a place for it; elsewhere all derive the same from the date, so that an Envoy that moves from one to
+ * another, or sees it come back, is sent nothing. Its key is then no secret, and does not have to be: whoever accepts a certificate that
+ * nobody vouches for accepts that of anybody who stands in between.
  */
 import type { NamespacedName } from '../setting.ts';
 import { isLeafDue, lifetimesOf, validityFrom } from './generations.ts';
 import type { SecretStore } from './secret-store.ts';
 import type { CertificateLog } from './self-made.ts';
-import { hasSigned, makeSelfSigned, type Pair } from './x509.ts';
+import { deriveCertificate, hasSigned, makeSelfSigned, type Pair } from './x509.ts';
 
 interface SharedPlace {
   readonly store: SecretStore;
@@ -14,7 +16,7 @@ interface SharedPlace {
 }
 
 export interface DefaultCertificateOptions {
-  /** Where replicas agree; without it nothing is kept. */
+  /** Where replicas agree; without it they derive the same. */
   readonly shared?: SharedPlace;
   readonly log: CertificateLog;
   /** Milliseconds since 1970. */
@@ -25,6 +27,8 @@ export interface DefaultCertificateOptions {
 
 /** A year, as browsers take at most a little more. */
 const lifeMs = 365 * 24 * 3_600_000;
+/** How often another one is derived, and for how long clocks may disagree. */
+const periodMs = 90 * 24 * 3_600_000;
 const checkMs = 3_600_000;
 const retryMs = 10_000;
 const maxRaces = 5;
@@ -46,14 +50,14 @@ export class DefaultCertificate {
     this.#options = options;
   }
 
-  /** Shows one, and looks after it until `stop`. While the Secret cannot be read for long, one that is not shared is shown. */
+  /** Shows one, and looks after it until `stop`. While the Secret cannot be read for long, the derived one is shown. */
   async start(): Promise<void> {
     this.#round = this.#look();
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise<void>((fulfil) => (timer = setTimeout(fulfil, patienceMs)));
     await Promise.race([this.#round, patience]);
     clearTimeout(timer);
-    if (this.#shown === undefined) this.#show(await this.#make());
+    if (this.#shown === undefined) this.#show(await this.#derive());
   }
 
   async stop(): Promise<void> {
@@ -65,11 +69,8 @@ export class DefaultCertificate {
   /** Does what is due. Rejects when the Secret cannot be read or written; what is shown stays. */
   async renew(): Promise<void> {
     const { shared } = this.#options;
-    if (shared === undefined) {
-      if (this.#shown === undefined || this.#isDue(this.#shown)) this.#show(await this.#make());
-      return;
-    }
-    await this.#agree(shared, maxRaces);
+    if (shared === undefined) this.#show(await this.#derive());
+    else await this.#agree(shared, maxRaces);
   }
 
   /** @param races how often the Secret is read again because somebody else has written it meanwhile */
@@ -112,6 +113,12 @@ export class DefaultCertificate {
 
   #make(): Promise<Pair> {
     return makeSelfSigned({ subject, names, ...validityFrom(this.#options.now(), lifeMs) });
+  }
+
+  #derive(): Promise<Pair> {
+    const began = Math.floor(this.#options.now() / periodMs) * periodMs;
+    const validity = { notBefore: began - periodMs, notAfter: began - periodMs + lifeMs };
+    return deriveCertificate({ subject, names, seed: `${subject} ${began}`, ...validity });
   }
 
   #isDue({ cert, key }: Pair): boolean {

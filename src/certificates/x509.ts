@@ -1,7 +1,8 @@
 /** Makes the certificates with which the control plane and its Envoys prove themselves to each other. PKI.js writes the X.509. */
-import { randomBytes, webcrypto, X509Certificate } from 'node:crypto';
+import { createECDH, createHmac, createPrivateKey, randomBytes, sign, webcrypto, X509Certificate } from 'node:crypto';
 import { BitString, Integer, OctetString, PrintableString } from 'asn1js';
 import {
+  AlgorithmIdentifier,
   AttributeTypeAndValue,
   AuthorityKeyIdentifier,
   BasicConstraints,
@@ -90,6 +91,51 @@ export async function makeSelfSigned({
   return { cert: pem('CERTIFICATE', certificate.toSchema().toBER()), key: await exportKey(keys.privateKey) };
 }
 
+/**
+ * A server's certificate that is the same wherever it is made, for one that proves nothing anyway: whoever knows the seed has its key.
+ * It is signed with Ed25519, whose signatures have nothing random in them, unlike those of ECDSA.
+ */
+export async function deriveCertificate({
+  subject,
+  names,
+  seed,
+  ...validity
+}: Validity & { readonly subject: string; readonly names: readonly string[]; readonly seed: string }): Promise<Pair> {
+  const derive = (what: string): Buffer => createHmac('sha256', seed).update(what).digest();
+  const { publicKey, key } = await keysOf(derive('key'));
+  const certificate = template(subject, `${subject} authority`, serialOf(derive('serial')), validity);
+  await certificate.subjectPublicKeyInfo.importKey(publicKey, engine);
+  certificate.extensions = [...leafExtensions('server', names)];
+  certificate.signature = new AlgorithmIdentifier({ algorithmId: oids.ed25519 });
+  certificate.signatureAlgorithm = certificate.signature;
+  const authority = createPrivateKey({
+    key: Buffer.concat([ed25519Prefix, derive('authority')]),
+    format: 'der',
+    type: 'pkcs8',
+  });
+  const signature = new Uint8Array(sign(null, new Uint8Array(certificate.encodeTBS().toBER()), authority));
+  certificate.signatureValue = new BitString({ valueHex: signature.buffer });
+  return { cert: pem('CERTIFICATE', certificate.toSchema(true).toBER()), key };
+}
+
+function base64(bytes: Buffer): string {
+  return bytes.toString('base64url');
+}
+
+/** What comes before the 32 bytes of a private key in PKCS #8 (RFC 8410, section 7). */
+const ed25519Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+/** The pair on P-256 with that number as private key. */
+async function keysOf(scalar: Buffer): Promise<{ readonly publicKey: webcrypto.CryptoKey; readonly key: string }> {
+  const curve = createECDH('prime256v1');
+  curve.setPrivateKey(scalar);
+  const point = curve.getPublicKey();
+  const own = { kty: 'EC', crv: 'P-256', x: base64(point.subarray(1, 33)), y: base64(point.subarray(33)) };
+  const privateKey = createPrivateKey({ key: { ...own, d: base64(scalar) }, format: 'jwk' });
+  const publicKey = await webcrypto.subtle.importKey('raw', new Uint8Array(point), algorithm, true, ['verify']);
+  return { publicKey, key: String(privateKey.export({ type: 'pkcs8', format: 'pem' })) };
+}
+
 /** @throws Error when the text is no certificate. */
 export function validityOf(cert: string): Validity {
   const { validFrom, validTo } = new X509Certificate(cert);
@@ -113,6 +159,7 @@ const oids = {
   basicConstraints: '2.5.29.19',
   authorityKeyIdentifier: '2.5.29.35',
   extendedKeyUsage: '2.5.29.37',
+  ed25519: '1.3.101.112',
 } as const;
 
 const purposes = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const;
@@ -152,7 +199,12 @@ function extension(extnID: string, critical: boolean, value: { toBER: () => Arra
 
 /** 16 octets that are a positive integer without a leading zero. */
 function newSerial(): Uint8Array<ArrayBuffer> {
-  const serial = new Uint8Array(randomBytes(16));
+  return serialOf(randomBytes(16));
+}
+
+/** A positive number of 16 bytes. */
+function serialOf(bytes: Buffer): Uint8Array<ArrayBuffer> {
+  const serial = new Uint8Array(bytes.subarray(0, 16));
   serial[0] = 0x40 | ((serial[0] ?? 0) & 0x3f);
   return serial;
 }

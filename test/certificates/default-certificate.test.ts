@@ -1,5 +1,5 @@
 /** The certificate for hosts without their own: one for all replicas, renewed before it ends, and there even without a Secret. */
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { DefaultCertificate } from '../../src/certificates/default-certificate.ts';
 import type { SecretStore } from '../../src/certificates/secret-store.ts';
@@ -31,7 +31,7 @@ async function started(...replicas: readonly Replica[]): Promise<void> {
 
 describe('the default certificate', () => {
   it('is for no name, signed by nobody, and good for a year', async () => {
-    const own = replica();
+    const own = replica(memorySecretStore('authority'));
     await started(own);
     const parsed = new X509Certificate(own.shown[0]?.cert ?? '');
     expect(parsed.subject).toBe('CN=Sluice default certificate');
@@ -40,6 +40,26 @@ describe('the default certificate', () => {
     expect(parsed.verify(parsed.publicKey)).toBe(true);
     const left = Date.parse(parsed.validTo) - Date.now();
     expect(Math.round(left / day)).toBe(365);
+  });
+
+  it('is the same in every process of the same months where there is no Secret for it, and good for half a year at least', async () => {
+    let ahead = 0;
+    const replicas = [replica(), replica(undefined, () => Date.now() + ahead)] as const;
+    await started(...replicas);
+    const [one, other] = replicas.map(({ shown }) => shown[0]);
+    expect(one).toEqual(other);
+    expect(replicas[0].shown).toHaveLength(1);
+    const parsed = new X509Certificate(one?.cert ?? '');
+    expect(parsed.subject).toBe('CN=Sluice default certificate');
+    expect(parsed.checkPrivateKey(createPrivateKey(one?.key ?? ''))).toBe(true);
+    for (ahead = 0; ahead < 800 * day; ahead += 30 * day) {
+      const later = replica(undefined, () => Date.now() + ahead);
+      // oxlint-disable-next-line no-await-in-loop -- the clock is shared
+      await started(later);
+      const { validFrom, validTo } = new X509Certificate(later.shown[0]?.cert ?? '');
+      expect(Date.parse(validFrom)).toBeLessThan(Date.now() + ahead);
+      expect(Date.parse(validTo)).toBeGreaterThan(Date.now() + ahead + 180 * day);
+    }
   });
 
   it('is the same for replicas that start at the same time, and for one that comes later', async () => {
