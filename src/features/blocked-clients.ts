@@ -1,5 +1,5 @@
 /** Turns clients away from all hosts, by their address and by what they say of themselves. */
-import { pathRegexFault } from '../model/path-regex.ts';
+import { pathRegexFault, regexFault } from '../model/path-regex.ts';
 import { any } from '../proto/message.ts';
 import type { MessageTypes } from '../proto/message.ts';
 import { defineFeature } from './feature.ts';
@@ -17,7 +17,9 @@ interface Policy {
 /** An item of nginx's `map`: the whole text without regard to case, or behind `~` or `~*` an expression of a part of it. */
 const item: Parse<string> = (text) => {
   if (!text.startsWith('~')) return valid(text);
-  const fault = pathRegexFault(`/${expressionOf(text)}`);
+  const expression = expressionOf(text);
+  // Behind the slash, something may be repeated that is not there by itself.
+  const fault = pathRegexFault(`/${expression}`) ?? regexFault(expression);
   return fault === undefined ? valid(text) : invalid(fault, 'write an expression such as "~*curl", or the whole text');
 };
 

@@ -23,6 +23,7 @@ export interface ConnectionPlan {
   headKibibytes: number | undefined;
   /** See `ConnectionFlags`. */
   accessLog: string | undefined;
+  readonly isClosed: boolean;
 }
 
 export type TlsVersion = 'TLSv1_0' | 'TLSv1_1' | 'TLSv1_2' | 'TLSv1_3';
@@ -34,9 +35,16 @@ export interface ConnectionFlags {
   readonly proxyProtocol?: boolean;
   /** How many proxies in front are believed in what they say of the client in X-Forwarded headers; nobody when left out. */
   readonly trustedHops?: number;
+  /** Whether all requests are answered with 503; not when left out. */
+  readonly isClosed?: boolean;
 }
 
-export function connectionPlan({ proxyProtocol = false, trustedHops = 0, accessLog }: ConnectionFlags): ConnectionPlan {
+export function connectionPlan({
+  proxyProtocol = false,
+  trustedHops = 0,
+  accessLog,
+  isClosed = false,
+}: ConnectionFlags): ConnectionPlan {
   return {
     proxyProtocol,
     trustedHops,
@@ -50,5 +58,6 @@ export function connectionPlan({ proxyProtocol = false, trustedHops = 0, accessL
     server: 'nobody',
     headKibibytes: undefined,
     accessLog,
+    isClosed,
   };
 }

@@ -184,6 +184,14 @@ function proxyProtocol(plan: ConnectionPlan): readonly ListenerFilter[] {
 /** That of the backend is taken away by the route tables. */
 const serverHeaders = { nobody: 'PASS_THROUGH', envoy: 'OVERWRITE', backend: 'APPEND_IF_ABSENT' } as const;
 
+/** Answers for all others. */
+const closed = {
+  name: 'closed',
+  typed_config: any('envoy.extensions.filters.http.fault.v3.HTTPFault', {
+    abort: { http_status: 503, percentage: { numerator: 100 } },
+  }),
+};
+
 function httpConnectionManager(
   table: RouteConfigurationName,
   { trustedHops, idleSeconds = 3600, requests, headerSeconds = 10, ...plan }: ConnectionPlan,
@@ -198,6 +206,7 @@ function httpConnectionManager(
       rds: { config_source: adsConfigSource, route_config_name: table },
       access_log: accessLogs(table, plan.accessLog),
       http_filters: [
+        ...(plan.isClosed ? [closed] : []),
         ...httpFilters(table, defaults),
         {
           name: 'envoy.filters.http.router',

@@ -27,6 +27,8 @@ import { createResource } from '../xds/resource.ts';
 import type { Resource } from '../xds/resource.ts';
 import { availableHost } from '../ingress/host-availability.ts';
 import type { MergedHost } from '../ingress/host-merge.ts';
+import { connectionDefaults } from './connection-defaults.ts';
+import type { ConnectionDefaults } from './connection-defaults.ts';
 import { encodeHost } from './host-isolation.ts';
 import { encodeHttpsListener } from './listener-isolation.ts';
 import type { Refusal } from './host-isolation.ts';
@@ -56,18 +58,28 @@ export function resourceTables(
     const wildcard = wildcardOf(host);
     return wildcard === undefined ? [] : [wildcard];
   });
-  const believing = graph.derive('whether proxies are believed', routing.defaults, (_key, { policies }) =>
+  const connections = graph.derive('what goes for all connections', routing.defaults, (_key, each) =>
+    connectionDefaults(listen, each),
+  );
+  const believing = graph.derive('whether proxies are believed', connections, (_key, { policies }) =>
     planConnections(listen, policies).trustedHops > 0 ? (true as const) : undefined,
   );
   return [
     clusterTable(graph, routing),
     loadAssignmentTable(graph, routing),
     secretTable(graph, routing, standIn),
-    httpListenerTable(graph, routing, listen),
-    httpsListenerTable(graph, routing, served, listen),
-    routeConfigurationTable(graph, routing, listen),
+    httpListenerTable(graph, connections, listen),
+    httpsListenerTable(graph, routing, served, connections, listen),
+    routeConfigurationTable(graph, connections, listen),
     ...routeConfigurationNames.map((name) => virtualHostTable(graph, routing, { served, below, believing }, name)),
   ];
+}
+
+type Connections = Table<ConnectionDefaults>;
+
+/** While it is not known what goes for all connections. */
+function unconditional(listen: ListenAddress): ConnectionDefaults {
+  return { listen, policies: noPolicies, refusals: [] };
 }
 
 const sameVersion = (a: Resource, b: Resource): boolean => a.version === b.version;
@@ -135,15 +147,19 @@ function secretName(key: string): string {
   return key === '' ? standInName : key;
 }
 
-function httpListenerTable(graph: Graph, { defaults }: RoutingTables, listen: ListenAddress): ResourceTable {
+function httpListenerTable(graph: Graph, connections: Connections, listen: ListenAddress): ResourceTable {
   const input = graph.input<ListenAddress>('listen address');
   input.set('http', listen);
   const table = graph.derive(
     'Listener http',
     input,
-    (name, address, look) =>
-      listenerResource(name, translateHttpListener(address, look(defaults, '')?.policies ?? noPolicies)),
-    sameVersion,
+    (name, address, look) => {
+      const found = look(connections, '') ?? unconditional(address);
+      const listener = translateHttpListener(found.listen, found.policies);
+      const body = encodeValid('envoy.config.listener.v3.Listener', listener);
+      return withRefusals(createResource(typeUrl.listener, name, body), found.refusals);
+    },
+    sameBuilt,
   );
   return { typeUrl: typeUrl.listener, table, nameOf: sameName };
 }
@@ -151,8 +167,9 @@ function httpListenerTable(graph: Graph, { defaults }: RoutingTables, listen: Li
 /** One listener for all certificates, so it is sent anew whenever one comes or goes; a renewed one leaves it alone. */
 function httpsListenerTable(
   graph: Graph,
-  { defaults, hosts: hostsOfRouting, backends }: RoutingTables,
+  { hosts: hostsOfRouting, backends }: RoutingTables,
   served: Table<readonly string[]>,
+  connections: Connections,
   listen: ListenAddress,
 ): ResourceTable {
   const clients = graph.derive('what clients of hosts are asked for', hostsOfRouting, (_name, { host }) =>
@@ -166,10 +183,10 @@ function httpsListenerTable(
     return external === undefined || external.mayBeLocal === true ? cluster : undefined;
   });
   const places = graph.union<unknown>('hosts with places in the listener', served, passed);
-  const all = graph.group('all hosts with certificates', places, () => ['https']);
+  const grouped = graph.group('all hosts with certificates', places, () => ['https']);
   const table = graph.derive(
     'Listener https',
-    all,
+    grouped,
     (name, hosts, look) => {
       const servedHosts = new Map(
         hosts.map((host) => [
@@ -182,7 +199,8 @@ function httpsListenerTable(
           },
         ]),
       );
-      const { body, left } = encodeHttpsListener(listen, servedHosts, look(defaults, '')?.policies ?? noPolicies);
+      const all = look(connections, '') ?? unconditional(listen);
+      const { body, left } = encodeHttpsListener(all.listen, servedHosts, all.policies);
       if (body === undefined) return undefined;
       const refusals = left.flatMap(({ host, error }) => {
         const asking = look(hostsOfRouting, host)?.host.routes.find(({ policies }) => clientAuthenticationOf(policies));
@@ -238,18 +256,15 @@ function servedCertificates(
   });
 }
 
-function listenerResource(name: string, listener: ReturnType<typeof translateHttpListener>): Resource {
-  return createResource(typeUrl.listener, name, encodeValid('envoy.config.listener.v3.Listener', listener));
-}
-
-function routeConfigurationTable(graph: Graph, { defaults }: RoutingTables, listen: ListenAddress): ResourceTable {
+function routeConfigurationTable(graph: Graph, connections: Connections, listen: ListenAddress): ResourceTable {
   const names = graph.input<RouteConfigurationName>('RouteConfiguration names');
   for (const name of routeConfigurationNames) names.set(name, name);
   const table = graph.derive(
     'RouteConfiguration',
     names,
     (_key, name, look) => {
-      const plan = planConnections(listen, look(defaults, '')?.policies ?? noPolicies);
+      const all = look(connections, '') ?? unconditional(listen);
+      const plan = planConnections(all.listen, all.policies);
       return createResource(
         typeUrl.routeConfiguration,
         name,

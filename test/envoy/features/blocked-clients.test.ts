@@ -39,12 +39,14 @@ describeWithEnvoy('clients that the ConfigMap blocks', () => {
     expect(await Promise.all(urls.map(asked))).toEqual([200, 403, 200]);
   });
 
-  it.each([{ 'block-cidrs': 'nonsense' }, { 'block-user-agents': '~(?=x)' }, { 'block-referers': '~(' }])(
-    'close everything while it cannot be read who they are: %j',
-    async (data) => {
-      await s.apply({ a: { hosts } }, configMap('settings', data));
-      await eventually(async () => expect(await s.outcome('a.test/')).toBe('503'));
-      expect(s.problems()).toContain(`settings data[${Object.keys(data)[0] ?? ''}] InvalidProtection`);
-    },
-  );
+  it.each([
+    { 'block-cidrs': 'nonsense' },
+    { 'block-user-agents': '~(?=x)' },
+    { 'block-user-agents': '~**bot' },
+    { 'block-referers': '~(' },
+  ])('close everything while it cannot be read who they are: %j', async (data) => {
+    await s.apply({ a: { hosts } }, configMap('settings', data));
+    await eventually(async () => expect(await s.outcome('a.test/')).toBe('503'));
+    expect(s.problems()).toContain(`settings data[${Object.keys(data)[0] ?? ''}] InvalidProtection`);
+  });
 });
