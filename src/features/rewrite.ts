@@ -22,7 +22,8 @@ const target: Parse<string> = (text) => {
 
 const hostWide =
   'Makes all paths of all Ingresses of its hosts regular expressions, also Exact ones: without regard to case, anchored at their begin only, longest text first';
-const re2 = 'The dialect is RE2: paths that look around or refer back are reported and not served';
+const re2 =
+  'The dialect is RE2: paths that look around or refer back are reported and not served. What the namespace serves that the host belongs to stays as it is (hardening.md)';
 
 export const rewrite = defineFeature({
   name: 'rewrite',

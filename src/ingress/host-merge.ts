@@ -9,7 +9,8 @@ import type { Problem, ProblemReason } from '../model/problem.ts';
 import { isFor } from './attachment-reading.ts';
 import type { Attachment } from './attachment-reading.ts';
 import { flagKind } from './flag-reading.ts';
-import { compareAge, hostPolicies, mayTakeNames, ownReadings } from './host-ownership.ts';
+import { placeForeign } from './foreign-expressions.ts';
+import { compareAge, hostPolicies, mayTakeNames, ownerOf, ownReadings } from './host-ownership.ts';
 import type { CertificateClaim, HostReading, IngressReading } from './ingress-reading.ts';
 import { asRegex } from './path-match.ts';
 
@@ -82,6 +83,7 @@ export function mergeHost(
   const merged = mergeRoutes(
     name,
     parts.flatMap((part) => part.routes),
+    ownership === 'none' ? undefined : ownerOf(name, sorted)?.namespace,
     problems,
   );
   const lastResort = mergeFallbacks(
@@ -174,8 +176,39 @@ function isFlag({ origin }: CertificateClaim): boolean {
   return origin.object.kind === flagKind;
 }
 
-function mergeRoutes(host: string, routes: readonly Route[], problems: Problem[]): readonly Route[] {
-  const isRegexHost = routes.some(({ match }) => match.kind === 'regex');
+/** @param owner namespace; undefined where everybody may change what the paths of others mean */
+function mergeRoutes(
+  host: string,
+  routes: readonly Route[],
+  owner: string | undefined,
+  problems: Problem[],
+): readonly Route[] {
+  const isOwn = ({ origin }: Route): boolean => owner === undefined || origin.object.namespace === owner;
+  const isRegexHost = routes.some(isExpression);
+  if (!isRegexHost || routes.every(isOwn)) return mergeAlike(host, routes, isRegexHost, problems);
+  const own = routes.filter(isOwn);
+  const foreign = routes.filter((route) => !isOwn(route));
+  const { routes: placed, overlaps } = placeForeign(
+    mergeAlike(host, own, own.some(isExpression), problems),
+    mergeAlike(host, foreign, true, problems),
+  );
+  for (const { route, owner: winner } of overlaps) {
+    const message = `what ${describePath(route.match)} of host "${host}" and ${describePath(winner.match)} both match is served by ${describeOrigin(winner.origin)}, to whose namespace the host belongs`;
+    problems.push(conflict('PathConflict', route.origin, message, 'use a path that begins with more of its text'));
+  }
+  return placed;
+}
+
+function isExpression({ match }: Route): boolean {
+  return match.kind === 'regex';
+}
+
+function mergeAlike(
+  host: string,
+  routes: readonly Route[],
+  isRegexHost: boolean,
+  problems: Problem[],
+): readonly Route[] {
   const alike = isRegexHost ? routes.map((route) => ({ ...route, match: asRegex(route.match) })) : routes;
   const winners = new Map<string, Route>();
   for (const route of alike) {

@@ -57,7 +57,8 @@ export function isPlainText(text: string): boolean {
   return /^[\w/\-~%!&',:;=@]*$/.test(text);
 }
 
-function hasAlternatives(text: string): boolean {
+/** Whether there are any outside of groups. */
+export function hasAlternatives(text: string): boolean {
   let depth = 0;
   for (const [token] of text.matchAll(/\\[^]|\[(?:\\[^]|[^\]\\])*\]|[()|]/g)) {
     if (token === '(') depth += 1;

@@ -68,6 +68,29 @@ describeWithEnvoy('a host that Ingresses of two namespaces name', () => {
     expect(s.problems()).toContain('b spec.rules[0].http.paths[0] PathConflict');
   });
 
+  it('has the paths of the older one as they are, whatever expressions the younger one writes', async () => {
+    const host = 'regex.test';
+    const paths = { [host]: { '=/admin': 'web:80', '/shop': 'web:80', '/': 'web:80' } };
+    const taking = ['~/(.*)', '~/admi[n]$', '~/sho?p/.*x*', '~/nothing|shop', '~/api(/|$)(.*)', '~/shop/sale/.*'];
+    await s.apply(
+      {
+        a: ofA(host, { hosts: paths }),
+        b: ofB(host, {
+          annotations: { 'use-regex': 'true' },
+          hosts: { [host]: Object.fromEntries(taking.map((path) => [path, 'api:80'])) },
+        }),
+      },
+      ...tenantObjects(s),
+    );
+    const asked = ['/', '/x', '/admin', '/ADMIN', '/shop', '/shop/x', '/api', '/api/x', '/API/x', '/shop/sale/x'];
+    const outcomes = await Promise.all(asked.map((path) => s.outcome(`${host}${path}`)));
+    expect(outcomes.map((each) => each.split(' ')[0])).toEqual([
+      ...['web', 'web', 'web', 'api', 'web', 'web'],
+      ...['api', 'api', 'api', 'api'],
+    ]);
+    expect(s.problems()).toContain('b spec.rules[0].http.paths[0] PathConflict');
+  });
+
   it.each(Object.keys(hostWide))('does not get %s from the namespace that came later', async (kind) => {
     const host = `${kind}.test`;
     await s.apply(
