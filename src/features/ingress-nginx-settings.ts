@@ -99,7 +99,7 @@ export const ingressNginxSettings: ReadonlyMap<string, UnownedSetting> = new Map
     'forwarded-for-proxy-protocol-header',
     'proxy-protocol-header-timeout',
   ]),
-  ...unsupported('Envoys that Sluice configures write no log of requests', 'take it from their metrics until then', {
+  ...unsupported('a flag says whether Envoys write a log of requests, and of which fields', 'use --access-log', {
     'access-log-params': undefined,
     'access-log-path': undefined,
     'disable-access-log': on,

@@ -62,7 +62,7 @@ export const needless = defineFeature({
       boolean,
       '`true` or `false`',
       'Writes a line for each request',
-      'No effect: Sluice has Envoys write no log of requests',
+      'No effect: the flag `--access-log` says for all whether Envoys write a log of requests',
     ),
     rewriteLog: setting(
       'enable-rewrite-log',
