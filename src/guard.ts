@@ -4,7 +4,6 @@ import type { Translation, ObjectUpdate } from './translation/translation.ts';
 import { Quarantine } from './quarantine/quarantine.ts';
 import type { LastGood } from './last-good.ts';
 import type { DiscoveryStream, StreamEvent } from './xds/discovery-stream.ts';
-import type { Found } from './xds/isolation.ts';
 import type { Resource } from './xds/resource.ts';
 import type { XdsServer } from './xds/server.ts';
 import type { ResourceChange } from './xds/view.ts';
@@ -41,10 +40,8 @@ export class Guard {
   /** To be called with what happens on streams. */
   observe(stream: DiscoveryStream, event: StreamEvent): void {
     const { quarantine } = this;
-    if (event.kind === 'ack') {
-      quarantine.accept(event.batch);
-      if (event.found !== undefined) this.#refuse(stream, event.found);
-    } else if (event.kind === 'nack') this.#refuse(stream, event);
+    if (event.kind === 'ack') quarantine.accept(event.batch);
+    else if (event.kind === 'nack') this.#refuse(stream, event);
     else if (event.kind === 'closed') {
       const before = quarantine.changes;
       quarantine.forgetStream(stream.id);
@@ -52,7 +49,7 @@ export class Guard {
     }
   }
 
-  #refuse({ id, node }: DiscoveryStream, { culprits, message }: Found): void {
+  #refuse({ id, node }: DiscoveryStream, { culprits, message }: Extract<StreamEvent, { readonly kind: 'nack' }>): void {
     for (const { typeUrl, name, version, originalVersion } of culprits) {
       const refusal = { typeUrl, name, version: originalVersion ?? version, message, stream: id, node: node.id ?? '' };
       this.quarantine.refuse(refusal, Date.now());

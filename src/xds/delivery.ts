@@ -43,14 +43,14 @@ export class Delivery {
 
   /** Only what is dirty, up to the size of a response; what has to wait stays dirty. */
   #draftChanges(subscription: Subscription, gates: Gates): Draft {
-    for (let part = subscription.retries.shift(); part !== undefined; part = subscription.retries.shift()) {
-      const draft = new Draft();
-      this.#addNames(draft, subscription, gates, part);
-      if (!draft.isEmpty) return draft;
-      // What has to wait keeps its place; what is no longer dirty needs none.
-      if (![...part].some((name) => subscription.dirty.has(name))) continue;
-      subscription.retries.unshift(part);
-      return draft;
+    const { retries, dirty } = subscription;
+    for (const part of [...retries]) {
+      const retry = new Draft();
+      this.#addNames(retry, subscription, gates, part);
+      // What has to wait keeps its place, and nothing else waits for it; what is no longer dirty needs none.
+      const isOpen = retry.isEmpty && [...part].some((name) => dirty.has(name));
+      if (!isOpen) retries.splice(retries.indexOf(part), 1);
+      if (!retry.isEmpty) return retry;
     }
     const draft = new Draft();
     if (this.#addAlike(draft, subscription, gates)) this.#addNames(draft, subscription, gates);

@@ -93,24 +93,36 @@ export class DirtyNames implements Iterable<readonly [string, Dirty]> {
     return oldest;
   }
 
-  /** Notes that the client must be sent a name, because it changed or because the client asked. */
-  mark(name: string, held: Held | undefined, sequence: number, forced: boolean, id = this.#table.find(name)): void {
+  /**
+   * Notes that the client must be sent a name, because it changed or because the client asked.
+   *
+   * @param sequence the publication that changed it last
+   * @param first an earlier one that did so first
+   */
+  mark(name: string, held: Held | undefined, sequence: number, forced: boolean, first = Infinity): void {
+    this.markId(this.#table.find(name), name, held, { first, last: sequence, forced });
+  }
+
+  /** The same where the number of the name is known. */
+  markId(id: number | undefined, name: string, held: Held | undefined, change: Omit<Dirty, 'held'>): void {
+    const { first, last: sequence, forced } = change;
     const isAlike = id !== undefined && this.#alike.has(id);
     const exists = id !== undefined && this.#table.at(id) !== undefined;
     const earlier = isAlike ? this.#each : this.#apart.get(name);
     if (earlier === undefined) {
-      if (held === undefined && exists) this.#markNew(id, sequence, forced);
-      else this.#apart.set(name, { first: sequence, last: sequence, held, forced });
+      const since = { ...change, first: Math.min(first, sequence) };
+      if (held === undefined && exists) this.#markNew(id, since);
+      else this.#apart.set(name, { ...since, held });
       return;
     }
     const last = Math.max(earlier.last, sequence);
     const isForced = forced || earlier.forced;
     if (isAlike) {
       const isLate = this.#isOrdered && last !== earlier.last;
-      if (exists && !isLate && isForced === earlier.forced) return;
+      if (exists && !isLate && first >= earlier.first && isForced === earlier.forced) return;
       this.#alike.delete(id);
     }
-    this.#apart.set(name, { first: earlier.first, last, held: earlier.held, forced: isForced });
+    this.#apart.set(name, { first: Math.min(earlier.first, first), last, held: earlier.held, forced: isForced });
   }
 
   /** The same for all resources that exist and that the client does not hold, without those that it has asked for by name. */
@@ -127,9 +139,9 @@ export class DirtyNames implements Iterable<readonly [string, Dirty]> {
   }
 
   /** For a resource that exists, that the client does not hold, and that is not dirty yet. */
-  #markNew(id: number, sequence: number, forced: boolean): void {
-    const isSame = this.#each.first === sequence && this.#each.last === sequence && this.#each.forced === forced;
-    const dirty = isSame ? this.#each : { first: sequence, last: sequence, held: undefined, forced };
+  #markNew(id: number, { first, last, forced }: Omit<Dirty, 'held'>): void {
+    const isSame = this.#each.first === first && this.#each.last === last && this.#each.forced === forced;
+    const dirty = isSame ? this.#each : { first, last, held: undefined, forced };
     if (this.#alike.size === 0) this.#each = dirty;
     if (this.#each === dirty) this.#alike.add(id);
     else this.#apart.set(this.#table.nameOf(id), dirty);

@@ -9,7 +9,6 @@ import type { Batch } from './batch.ts';
 import { firstRequestMissing, statusDetails } from './call-guard.ts';
 import { readDeltaRequest } from './delta-request.ts';
 import type { ReadDeltaRequest } from './delta-request.ts';
-import type { Found } from './isolation.ts';
 import type { ServerLimits } from './limits.ts';
 import { identityOf } from './node-identity.ts';
 import type { Node } from './node-identity.ts';
@@ -49,7 +48,6 @@ export type StreamEvent =
       readonly typeUrl: string;
       readonly nonce: string;
       readonly batch: Batch;
-      readonly found?: Found;
     }
   | {
       readonly kind: 'nack';

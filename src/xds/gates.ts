@@ -20,7 +20,7 @@ export class Gates {
   #clusters: number | undefined;
   #routes: number | undefined;
 
-  /** @param openedAt when the session began, on the clock of `now` */
+  /** @param openedAt when the client asked for the last of its types, on the clock of `now` */
   constructor(subscriptions: readonly Subscription[], now: number, openedAt: number, patience: Patience) {
     this.#subscriptions = subscriptions;
     this.#now = now;
@@ -37,8 +37,8 @@ export class Gates {
   blocksRemoval(type: string, dirty: Dirty): boolean {
     if (!routed.has(type) || dirty.held === undefined) return false;
     // A client that comes back names its types one after the other, its clusters before the routes that use them.
-    const isFromBefore = dirty.held.resource === undefined;
-    if (isFromBefore && this.#now - this.#openedAt < this.#patience.ackPatienceMs) return true;
+    const isComingBack = this.#now - this.#openedAt < this.#patience.ackPatienceMs;
+    if (isComingBack && this.#subscriptions.some(({ isResumed }) => isResumed)) return true;
     this.#routes ??= this.#oldestRoute();
     return this.#routes <= dirty.last;
   }
@@ -63,11 +63,11 @@ export class Gates {
   /** The oldest publication whose routes the client has not confirmed. */
   #oldestRoute(): number {
     let oldest = Infinity;
-    for (const { typeUrl: type, dirty, inFlight, rejected, oldestRejected } of this.#subscriptions) {
+    for (const { typeUrl: type, dirty, inFlight, rejected, isolations, oldestRejected } of this.#subscriptions) {
       if (!routing.has(type)) continue;
       if (inFlight !== undefined && this.#isPatient(inFlight.waitingSince)) oldest = Math.min(oldest, inFlight.oldest);
-      // The client goes on with the routes that it had, and these may name what is to be removed.
-      if (rejected.size > 0) oldest = Math.min(oldest, oldestRejected);
+      // The client goes on with the routes that it had, all or some of a table, and these may name what is to be removed.
+      if (rejected.size + isolations.size > 0) oldest = Math.min(oldest, oldestRejected);
       oldest = Math.min(oldest, dirty.oldest());
     }
     return oldest;

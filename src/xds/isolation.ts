@@ -5,12 +5,6 @@
  */
 import type { Resource } from './resource.ts';
 
-/** Parts that are refused by themselves, and what the client says of them. */
-export interface Found {
-  readonly culprits: readonly Resource[];
-  readonly message: string;
-}
-
 export class Isolation {
   /** By name: the parts that the client has accepted together. */
   #base: ReadonlyMap<string, Resource>;
@@ -23,8 +17,6 @@ export class Isolation {
    * applied until the culprit is what is left out, so that no other part is taken from the client meanwhile.
    */
   #candidates: readonly string[] | undefined;
-  /** What the client said last. */
-  #message = '';
   /** Whether what was composed last lacks something that is still to be tried. */
   #isPartial = false;
 
@@ -41,7 +33,7 @@ export class Isolation {
       this.#isPartial = true;
       return current.filter(({ name }) => name !== candidate);
     }
-    const pending = this.#differing(current).filter(({ name, version }) => this.#refused.get(name) !== version);
+    const pending = this.#pending(current);
     const group = this.#nextGroup(pending);
     const tried = group === undefined ? pending : pending.filter(({ name }) => group.has(name));
     this.#isPartial = tried.length < pending.length;
@@ -52,17 +44,15 @@ export class Isolation {
    * A message with these parts is accepted.
    *
    * @param current the parts that there are now
-   * @returns what is found to be refused by that
    */
-  accept(parts: readonly Resource[], current: readonly Resource[] = []): Found | undefined {
+  accept(parts: readonly Resource[], current: readonly Resource[]): void {
     this.#base = byName(parts);
     const [candidate] = this.#candidates ?? [];
     this.#candidates = [];
-    const culprits = current.filter(({ name }) => name === candidate);
-    for (const { name, version } of culprits) this.#refused.set(name, version);
-    // All that is not refused has been accepted.
-    if (culprits.length > 0) this.#isPartial = false;
-    return culprits.length === 0 ? undefined : { culprits, message: this.#message };
+    // Some refuse without a reason that lasts: what was left out is blamed when it is refused again, with nothing else that is new.
+    if (candidate !== undefined) this.#groups = [new Set([candidate])];
+    const open = this.#pending(current);
+    this.#groups = this.#groups.filter((group) => open.some(({ name }) => group.has(name)));
   }
 
   /**
@@ -81,7 +71,6 @@ export class Isolation {
       for (const { name, version } of named) this.#refused.set(name, version);
       return named;
     }
-    this.#message = message;
     if (isResumed && this.#leavesOneOut(tried)) return [];
     this.#groups = this.#groups.filter((group) => !tried.some(({ name }) => group.has(name)));
     if (tried.length < 2) {
@@ -122,6 +111,11 @@ export class Isolation {
 
   #differing(parts: readonly Resource[]): readonly Resource[] {
     return parts.filter(({ name, version }) => this.#base.get(name)?.version !== version);
+  }
+
+  /** Those that are neither accepted nor refused by themselves. */
+  #pending(current: readonly Resource[]): readonly Resource[] {
+    return this.#differing(current).filter(({ name, version }) => this.#refused.get(name) !== version);
   }
 
   /** A refusal is of a version, and over when there is another. */

@@ -4,28 +4,30 @@
  */
 import { typeUrl } from '../proto/type-url.ts';
 import type { Batch } from './batch.ts';
+import type { Held } from './dirty-names.ts';
 import { wholeState } from './delivery.ts';
 import { Isolation, splitByHint } from './isolation.ts';
-import type { Found } from './isolation.ts';
+import { routed } from './order.ts';
 import type { Resource } from './resource.ts';
 import type { InFlight, Subscription } from './subscription.ts';
 
+/** What a client that has refused something else has of a name: nothing, or anything, which routes may use. */
+const unknown: Held = { version: '' };
+
 type Protocol = 'sotw' | 'delta';
 
-/** The client has accepted a response; gives back what is found to be refused by that. */
-export function noteAccepted(subscription: Subscription, protocol: Protocol, batch: Batch): Found | undefined {
-  let found: Found | undefined;
+/** The client has accepted a response. */
+export function noteAccepted(subscription: Subscription, protocol: Protocol, batch: Batch): void {
   for (const { name } of subscription.variants.size > 0 ? batch.resources : []) subscription.variants.delete(name);
   for (const { key, parts } of wholesOf(subscription, protocol, batch)) {
     subscription.accepted.set(key, parts);
     const isolation = subscription.isolations.get(key);
     if (isolation === undefined) continue;
     const { table } = subscription;
-    found = isolation.accept(parts, key === '' ? table.all() : (table.get(key)?.parts ?? [])) ?? found;
+    isolation.accept(parts, key === '' ? table.all() : (table.get(key)?.parts ?? []));
     if (isolation.isOver) subscription.isolations.delete(key);
     else if (isolation.isWaiting) sendAgain(subscription, key, 0);
   }
-  return found;
 }
 
 /**
@@ -37,7 +39,7 @@ export function noteAccepted(subscription: Subscription, protocol: Protocol, bat
 export function isolate(
   subscription: Subscription,
   protocol: Protocol,
-  { batch, names: refused }: InFlight,
+  { batch, names: refused, oldest }: InFlight,
   message: string,
   sequence: number,
 ): readonly Resource[] {
@@ -45,8 +47,11 @@ export function isolate(
   const names = isWhole ? [] : [...refused].filter((name) => subscription.covers(name));
   if (names.length > 1) {
     subscription.retries.push(...splitByHint(names, message));
+    // Others wait for it, or it for them, as they did before.
+    const first = oldest > 0 ? oldest : undefined;
+    const held = routed.has(subscription.typeUrl) ? unknown : undefined;
     for (const name of names) {
-      subscription.dirty.mark(name, undefined, sequence, true);
+      subscription.dirty.mark(name, held, sequence, true, first);
       if (subscription.typeUrl !== typeUrl.secret) continue;
       subscription.variants.set(name, (subscription.variants.get(name) ?? 0) + 1);
     }

@@ -10,7 +10,6 @@ import type { SessionLimits, Substitute } from './delivery.ts';
 import type { Draft } from './draft.ts';
 import type { HeldVersions } from './delta-request.ts';
 import { Gates } from './gates.ts';
-import type { Found } from './isolation.ts';
 import { isolate, noteAccepted } from './refusal.ts';
 import { standingOf } from './standing.ts';
 import type { Standing } from './standing.ts';
@@ -61,13 +60,7 @@ export interface Response {
 /** What a request turned out to be. */
 export type Reception =
   | { readonly kind: 'subscription' }
-  | {
-      readonly kind: 'ack';
-      readonly nonce: string;
-      readonly batch: Batch;
-      /** What is refused, as this shows by what it lacks. */
-      readonly found?: Found;
-    }
+  | { readonly kind: 'ack'; readonly nonce: string; readonly batch: Batch }
   | {
       readonly kind: 'nack';
       readonly nonce: string;
@@ -90,6 +83,7 @@ export class Session {
   readonly #subscriptions = new Map<string, Subscription>();
   /** The same in the order in which they are served. */
   #ordered: readonly Subscription[] = [];
+  /** When the client had asked for another type for the last time. */
   #openedAt: number | undefined;
 
   constructor(
@@ -123,9 +117,7 @@ export class Session {
     const { sequence } = this.#view;
     const known = this.#subscriptions.get(request.typeUrl);
     if (known === undefined) {
-      const opened = this.#open(request.typeUrl);
-      opened.isResumed = request.version !== '';
-      openSotw(opened, request.names, request.version, sequence);
+      openSotw(this.#open(request.typeUrl), request.names, request.version, sequence);
       return { kind: 'subscription' };
     }
     if (known.lastNonce !== '' && request.nonce !== '' && request.nonce !== known.lastNonce) {
@@ -188,6 +180,7 @@ export class Session {
   #open(type: string): Subscription {
     const subscription = new Subscription(this, this.#view.table(type));
     this.#subscriptions.set(type, subscription);
+    this.#openedAt = undefined;
     this.#ordered = [...this.#subscriptions.values()].toSorted((x, y) => rank(x.typeUrl) - rank(y.typeUrl));
     return subscription;
   }
@@ -201,8 +194,8 @@ export class Session {
     if (isNewest) subscription.settle(refusal);
     const { batch, names } = answered;
     if (refusal === undefined) {
-      const found = noteAccepted(subscription, this.protocol, batch);
-      return { kind: 'ack', nonce, batch, ...(found && { found }) };
+      noteAccepted(subscription, this.protocol, batch);
+      return { kind: 'ack', nonce, batch };
     }
     const culprits = isolate(subscription, this.protocol, answered, refusal, this.#view.sequence);
     return { kind: 'nack', nonce, names: [...names], message: refusal, culprits };

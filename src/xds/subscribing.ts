@@ -1,6 +1,7 @@
 /** What requests say about which names are wanted, and what of these is therefore to be sent. */
 import { typeUrl } from '../proto/type-url.ts';
 import type { HeldVersions } from './delta-request.ts';
+import { routing } from './order.ts';
 import type { Subscription } from './subscription.ts';
 import { wildcardName } from './view.ts';
 
@@ -18,6 +19,7 @@ export interface DeltaOpening {
 export function openDelta(subscription: Subscription, request: DeltaOpening, sequence: number): void {
   const { initialVersions: held } = request;
   const { dirty, table } = subscription;
+  subscription.isResumed = held.size > 0;
   const dropped = new Set(request.unsubscribe);
   const since = held.size === 0 ? startOf(subscription, sequence) : sequence;
   if (request.subscribe.length === 0) subscribe(subscription, wildcardName, false, since);
@@ -30,7 +32,8 @@ export function openDelta(subscription: Subscription, request: DeltaOpening, seq
     (name, version) => {
       if (!subscription.covers(name)) return;
       dirty.delete(name);
-      dirty.mark(name, { version }, sequence, false);
+      // Which publication it missed is not known: what it has may name clusters that went with any of them.
+      dirty.mark(name, { version }, sequence, false, routing.has(subscription.typeUrl) ? 0 : undefined);
     },
   );
   // A client that comes back with what it has needs no answer when nothing has changed.
@@ -45,6 +48,7 @@ export function openSotw(
   sequence: number,
 ): void {
   subscription.hasNamed = names.length > 0;
+  subscription.isResumed = version !== '';
   const since = version === '' ? startOf(subscription, sequence) : sequence;
   for (const name of names.length === 0 ? [wildcardName] : names) subscribe(subscription, name, true, since);
 }
@@ -88,7 +92,7 @@ function subscribe(subscription: Subscription, name: string, forced: boolean, si
   const { dirty, names } = subscription;
   if (name !== wildcardName) {
     const id = names.add(name);
-    dirty.mark(name, undefined, since, forced, id);
+    dirty.markId(id, name, undefined, { first: Infinity, last: since, forced });
   } else if (!subscription.wildcard && !namedOnly.has(subscription.typeUrl)) {
     subscription.wildcard = true;
     dirty.markAll(names, since);

@@ -51,14 +51,14 @@ export class Subscription implements Watcher {
   readonly rejected = new Map<string, string>();
   /** Parts of a refused response that are to be sent apart, so that only the culprit among them stays refused. */
   readonly retries: ReadonlySet<string>[] = [];
-  /** The oldest publication that the refused names came from; of no meaning while there are none. */
+  /** The oldest publication that the refused names came from; of no meaning while there are none, and nothing is kept apart. */
   oldestRejected = Infinity;
   /**
    * SotW: the parts of what is accepted or refused as a whole, as they were accepted last: by the name of the RouteConfiguration, or
    * under an empty name for a state of the world.
    */
   readonly accepted = new Map<string, readonly Resource[]>();
-  /** SotW: whether the client had a version when it came, and so may have what nobody here knows. */
+  /** Whether the client came back with what it had, which in SotW nobody here knows. */
   isResumed = false;
   /** SotW: where a culprit among such parts is looked for, or kept apart; by the same names. */
   readonly isolations = new Map<string, Isolation>();
@@ -114,9 +114,7 @@ export class Subscription implements Watcher {
 
   /** The client has answered the response in flight. */
   settle(refusal: string | undefined): void {
-    if (this.rejected.size === 0) this.oldestRejected = Infinity;
-    if (refusal !== undefined) this.oldestRejected = Math.min(this.oldestRejected, this.inFlight?.oldest ?? Infinity);
-    this.#judge(this.inFlight?.names ?? [], refusal);
+    if (this.inFlight !== undefined) this.#judge(this.inFlight, refusal);
     this.inFlight = undefined;
     this.#overdue.clear();
   }
@@ -137,7 +135,7 @@ export class Subscription implements Watcher {
     const late = this.#overdue.get(nonce);
     this.#overdue.delete(nonce);
     if (late === undefined) return undefined;
-    if (refusal !== undefined) this.#judge(late.names, refusal);
+    if (refusal !== undefined) this.#judge(late, refusal);
     this.#settleGone(late.names, refusal !== undefined);
     return late;
   }
@@ -151,7 +149,9 @@ export class Subscription implements Watcher {
     }
   }
 
-  #judge(names: Iterable<string>, refusal: string | undefined): void {
+  #judge({ names, oldest }: InFlight, refusal: string | undefined): void {
+    if (this.rejected.size + this.isolations.size === 0) this.oldestRejected = Infinity;
+    if (refusal !== undefined) this.oldestRejected = Math.min(this.oldestRejected, oldest);
     if (refusal === undefined && this.rejected.size === 0) return;
     for (const name of names) {
       if (refusal === undefined) this.rejected.delete(name);

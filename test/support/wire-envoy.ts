@@ -44,7 +44,7 @@ export class WireEnvoy {
   readonly #held = new Map<string, Map<string, string>>();
   /** Clusters whose endpoints it has had. */
   readonly #warm = new Set<string>();
-  /** Clusters that it has refused: nobody can give it these. */
+  /** Clusters that it lacks because it has refused them, until they are warm. */
   readonly #refused = new Set<string>();
   /** The clusters that each virtual host names, or each route table where the hosts are in it. */
   readonly #routes = new Map<string, readonly string[]>();
@@ -52,6 +52,14 @@ export class WireEnvoy {
   readonly #nonces = new Map<string, string>();
   /** SotW: the version that it accepted last, which it keeps when it comes back. */
   readonly #versions = new Map<string, string>();
+  /**
+   * The types that it asks for, in this order. As an Envoy that starts, it asks for listeners when its clusters are warm, for a table
+   * when it has the listener, and for virtual hosts when it has the table; coming back, for all at once.
+   */
+  readonly #types: string[] = [typeUrl.cluster, typeUrl.clusterLoadAssignment];
+  /** Since it came: whether it has accepted a state of clusters, and taken up routes. */
+  #isKnown = false;
+  #isRouted = false;
   /** The response with clusters whose answer waits until they are warm. */
   #unacknowledged: string | undefined;
   readonly violations: string[] = [];
@@ -105,15 +113,26 @@ export class WireEnvoy {
   #join(): OpenStream<Buffer, Buffer> {
     this.#taken = 0;
     this.#unacknowledged = undefined;
+    this.#isKnown = false;
+    this.#isRouted = false;
     this.#asked.clear();
     this.#nonces.clear();
     this.#stream = this.#client.raw(adsPaths[this.protocol]);
-    this.#ask(typeUrl.cluster, []);
-    this.#ask(typeUrl.clusterLoadAssignment, [...this.#heldOf(typeUrl.cluster).keys()]);
-    this.#ask(typeUrl.listener, []);
-    this.#ask(typeUrl.routeConfiguration, ['http']);
-    if (this.protocol === 'delta') this.#ask(typeUrl.virtualHost, []);
+    for (const type of this.#types) this.#ask(type, this.#namesOf(type));
     return this.#stream;
+  }
+
+  /** What it asks for by name; none where it asks for all. */
+  #namesOf(type: string): readonly string[] {
+    if (type === typeUrl.clusterLoadAssignment) return [...this.#heldOf(typeUrl.cluster).keys()];
+    return type === typeUrl.routeConfiguration ? ['http'] : [];
+  }
+
+  /** Has become ready to use a type. */
+  #askAlso(type: string): void {
+    if (this.#types.includes(type)) return;
+    this.#types.push(type);
+    this.#ask(type, this.#namesOf(type));
   }
 
   /** Asks for names (none means all), which are added to the ones before in delta and replace them in SotW. */
@@ -177,16 +196,22 @@ export class WireEnvoy {
     if (arrival.type === typeUrl.cluster) this.#unacknowledged = arrival.nonce;
     else this.#send(arrival.type, { nonce: arrival.nonce });
     this.#acknowledgeClusters();
+    if (this.#heldOf(typeUrl.listener).size > 0) this.#askAlso(typeUrl.routeConfiguration);
+    const hasTable = this.#heldOf(typeUrl.routeConfiguration).size > 0;
+    if (hasTable && this.protocol === 'delta') this.#askAlso(typeUrl.virtualHost);
     this.#check(arrival.type);
   }
 
   #refuse({ type, nonce, resources }: Arrival): void {
     this.refusals += 1;
     if (type === typeUrl.cluster) {
-      for (const { name } of resources) this.#refused.add(name);
+      // What another run has given a SotW client, the server has to leave out by turns to find what is refused.
+      const isSearched = this.protocol === 'sotw' && !this.#isKnown;
+      for (const { name } of resources) if (isSearched || !this.#heldOf(type).has(name)) this.#refused.add(name);
       this.#unacknowledged = undefined;
     }
     this.#send(type, { nonce, refusal: 'refused by chance' });
+    if (type === typeUrl.cluster) this.#askAlso(typeUrl.listener);
   }
 
   #heat(cluster: string): void {
@@ -201,10 +226,13 @@ export class WireEnvoy {
     if (!isWarm || this.#unacknowledged === undefined) return;
     this.#send(typeUrl.cluster, { nonce: this.#unacknowledged });
     this.#unacknowledged = undefined;
+    this.#isKnown = true;
+    this.#askAlso(typeUrl.listener);
   }
 
   #apply({ type, version, resources, removed }: Arrival): void {
     this.applied += 1;
+    if (type === typeUrl.routeConfiguration) this.#isRouted = true;
     this.#versions.set(type, version);
     const held = this.#heldOf(type);
     const isWhole = this.protocol === 'sotw' && wholeState.has(type);
@@ -221,14 +249,15 @@ export class WireEnvoy {
       // Endpoints that come after their cluster has gone are nobody's.
       if (type === typeUrl.clusterLoadAssignment && !this.#heldOf(typeUrl.cluster).has(name)) continue;
       held.set(name, each);
+      if (type === typeUrl.cluster && this.#warm.has(name)) this.#refused.delete(name);
       if (routing.has(type)) this.#routes.set(`${type} ${name}`, clustersOf(message));
     }
     if (type === typeUrl.cluster) this.#ask(typeUrl.clusterLoadAssignment, [...held.keys()]);
   }
 
-  /** SotW does not say what a client holds that comes back, so that its clusters may be gone before its first routes have come. */
+  /** SotW does not say what a client holds that comes back, so that its clusters may be gone before it has taken up its first routes. */
   #check(type: string): void {
-    if (this.protocol === 'sotw' && !this.#nonces.has(typeUrl.routeConfiguration)) return;
+    if (this.protocol === 'sotw' && !this.#isRouted) return;
     const clusters = this.#heldOf(typeUrl.cluster);
     for (const [route, names] of this.#routes) {
       for (const name of names) {

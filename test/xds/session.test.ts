@@ -319,7 +319,7 @@ describe('a sotw session', () => {
       const refusal = names.includes('http/c') ? 'no' : undefined;
       if (refusal === undefined) taken.push(names);
       const reception = client.sotw({ ...request, nonce: sent[0]?.nonce ?? '', refusal });
-      if (reception.kind === 'ack') found.push(...(reception.found?.culprits ?? []).map(({ name }) => name));
+      if (reception.kind === 'nack') found.push(...reception.culprits.map(({ name }) => name));
     }
     expect(found).toEqual(['http/c']);
     expect(taken).toEqual([['http', 'http/a', 'http/b', 'http/d']]);

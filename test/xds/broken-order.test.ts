@@ -1,0 +1,168 @@
+/** Make before break where something goes wrong: clients that come back, refuse, or answer late. */
+import { describe, expect, it } from '@jest/globals';
+import { typeUrl } from '../../src/proto/type-url.ts';
+import type { Resource } from '../../src/xds/resource.ts';
+import type { Reception } from '../../src/xds/session.ts';
+import { Conversation } from '../support/conversation.ts';
+import type { Kind } from '../support/conversation.ts';
+import { cluster, table, virtualHost } from '../support/resources.ts';
+
+const old = [cluster('old'), table('http'), virtualHost('http/a', 'old')];
+
+/** Asks for a type with what it has of it. */
+function comeBack(client: Conversation, kind: Kind, ...held: readonly Resource[]): void {
+  client.delta({
+    typeUrl: typeUrl[kind],
+    subscribe: kind === 'routeConfiguration' ? ['http'] : [],
+    initialVersions: Object.fromEntries(held.map(({ name, version }) => [name, version])),
+  });
+}
+
+function started(resources: readonly Resource[]): Conversation {
+  const client = new Conversation('delta');
+  client.publish(resources);
+  client.subscribe('cluster');
+  client.subscribe('routeConfiguration', 'http');
+  client.subscribe('virtualHost');
+  client.converse();
+  return client;
+}
+
+describe('a delta client that comes back', () => {
+  it('keeps a cluster that goes before it has asked for the routes to it', () => {
+    const client = new Conversation('delta');
+    client.publish(old);
+    comeBack(client, 'cluster', cluster('old'));
+    client.publish([cluster('new'), virtualHost('http/a', 'new')], [cluster('old')]);
+    expect(client.converse()).toEqual(['cluster new=1']);
+    comeBack(client, 'routeConfiguration', table('http'));
+    comeBack(client, 'virtualHost', virtualHost('http/a', 'old'));
+    expect(client.converse()).toEqual(['virtualHost http/a=new']);
+    client.now += client.limits.ackPatienceMs;
+    expect(client.converse()).toEqual(['cluster -old']);
+  });
+
+  it('keeps a cluster that went while it was away until its routes have moved, though these are asked for after a later publication', () => {
+    const client = new Conversation('delta');
+    client.publish([cluster('new'), table('http'), virtualHost('http/a', 'new')]);
+    comeBack(client, 'cluster', cluster('old'), cluster('new'));
+    client.publish([virtualHost('http/b', 'new')]);
+    comeBack(client, 'routeConfiguration', table('http'));
+    comeBack(client, 'virtualHost', virtualHost('http/a', 'old'));
+    expect(client.sent()).toEqual(['virtualHost http/a=new http/b=new']);
+    client.now += client.limits.ackPatienceMs;
+    expect(client.sent()).toEqual([]);
+    client.ack();
+    expect(client.converse()).toEqual(['cluster -old']);
+  });
+});
+
+describe('a delta client that refuses', () => {
+  it('keeps a cluster that it has refused to change until its routes have moved', () => {
+    const client = started([...old, cluster('other')]);
+    client.publish([cluster('old', 2), cluster('other', 2)]);
+    client.take();
+    client.nack('cluster', 'no');
+    client.publish([virtualHost('http/a', 'other')], [cluster('old')]);
+    expect(client.sent()).toEqual(['cluster other=2']);
+    client.ack();
+    expect(client.sent()).toEqual(['virtualHost http/a=other']);
+    client.ack();
+    expect(client.converse()).toEqual(['cluster -old']);
+  });
+
+  it('is given what has nothing to do with a removal that has to wait', () => {
+    const client = started([...old, cluster('other')]);
+    client.publish([cluster('old', 2), cluster('other', 2)]);
+    client.take();
+    client.nack('cluster', 'no');
+    client.publish([cluster('new'), virtualHost('http/a', 'new')], [cluster('old'), cluster('other')]);
+    expect(client.converse()).toEqual(['cluster new=1', 'virtualHost http/a=new', 'cluster -old', 'cluster -other']);
+  });
+
+  it('gets no route before a cluster that it is given again, whatever is published meanwhile', () => {
+    const client = started(old);
+    client.publish([cluster('b'), cluster('c'), virtualHost('http/a', 'b')]);
+    client.take();
+    client.publish([cluster('d')]);
+    client.nack('cluster', 'no');
+    expect(client.sent()).toEqual(['cluster b=1']);
+    client.ack();
+    expect(client.sent()).toEqual(['cluster c=1']);
+    client.ack();
+    expect(client.sent()).toEqual(['cluster d=1', 'virtualHost http/a=b']);
+  });
+
+  it('keeps the cluster of a route whose change it has refused too late', () => {
+    const client = started(old);
+    client.publish([virtualHost('http/a', 'nowhere')]);
+    client.take();
+    client.publish([virtualHost('http/b', 'old')]);
+    client.now += client.limits.ackPatienceMs;
+    const [first, second] = [...client.unanswered, ...client.take()];
+    if (first === undefined || second === undefined) throw new Error('two responses should have come');
+    client.answer(first, 'no');
+    client.answer(second, undefined);
+    client.publish([], [cluster('old')]);
+    expect(client.sent()).toEqual([]);
+  });
+});
+
+describe('a sotw client', () => {
+  it('keeps the cluster of a virtual host that stays as it was, because its change is refused', () => {
+    const client = new Conversation('sotw');
+    client.publish([...old, virtualHost('http/b', 'old')]);
+    client.subscribe('cluster');
+    client.subscribe('routeConfiguration', 'http');
+    client.converse();
+    client.publish([cluster('new'), virtualHost('http/a', 'new'), virtualHost('http/b', 'new')], [cluster('old')]);
+    client.take();
+    client.ack();
+    for (let sent = client.take(); sent.length > 0; sent = client.take()) {
+      const isBad = sent.some(({ resources }) => resources.some(({ parts = [] }) => parts.some(isBadHost)));
+      if (isBad) client.nack('routeConfiguration', 'no');
+      else client.ack();
+    }
+    expect(client.session.isWaiting).toBe(true);
+    client.publish([virtualHost('http/b', 'newer')]);
+    expect(client.converse()).toEqual(['routeConfiguration http=1+new+newer', 'cluster new=1']);
+  });
+
+  describe('that comes back with clusters of another run', () => {
+    /** It refuses the first states, and then what the test says; gives back what was sent, and who was blamed. */
+    function converse(refuses: (sent: readonly string[], count: number) => boolean) {
+      const client = new Conversation('sotw');
+      client.publish(['a', 'b', 'c'].map((name) => cluster(name)));
+      const request = { typeUrl: typeUrl.cluster, version: 'of another run' };
+      client.sotw(request);
+      const log: string[] = [];
+      const blamed = (reception: Reception): readonly string[] =>
+        reception.kind === 'nack' ? reception.culprits.map(({ name }) => `blames ${name}`) : [];
+      for (let [sent] = client.take(); sent !== undefined; [sent] = client.take()) {
+        const names = sent.resources.map(({ name }) => name);
+        const refusal = refuses(names, log.length) ? 'no' : undefined;
+        log.push(`${names.join('')}${refusal === undefined ? '' : ' refused'}`);
+        log.push(...blamed(client.sotw({ ...request, nonce: sent.nonce, refusal })));
+        if (log.length > 20) break;
+      }
+      return { log, client };
+    }
+
+    it('and refuses them once for no reason, has all of them at last, and none is blamed', () => {
+      const { log, client } = converse((_names, count) => count === 0);
+      expect(log).toEqual(['abc refused', 'bc', 'abc']);
+      expect(client.session.isWaiting).toBe(false);
+    });
+
+    it('and refuses one of them, has all others, and is not sent that one again', () => {
+      const { log, client } = converse((names) => names.includes('b'));
+      expect(log).toEqual(['abc refused', 'bc refused', 'ac', 'abc refused', 'blames b']);
+      client.publish([cluster('d')]);
+      expect(client.converse()).toEqual(['cluster a=1 c=1 d=1']);
+    });
+  });
+});
+
+function isBadHost({ name, version }: Resource): boolean {
+  return name === 'http/b' && version === virtualHost('http/b', 'new').version;
+}
