@@ -16,7 +16,7 @@ import { redactRefusal } from './refusal-text.ts';
 import { overweight } from './request-weight.ts';
 import type { Resource } from './resource.ts';
 import type { ResourceStore } from './resource-store.ts';
-import { Session } from './session.ts';
+import { defaultLimits, Session } from './session.ts';
 import type { Reception, Response } from './session.ts';
 import type { Substitute } from './delivery.ts';
 import type { SubscribableView } from './view.ts';
@@ -117,7 +117,8 @@ export class DiscoveryStream implements Turn {
     this.id = settings.id;
     this.protocol = settings.protocol;
     this.peer = call.getPeer();
-    this.session = new Session(settings.protocol, settings.view, settings.substitute);
+    const limits = { ...defaultLimits, ackPatienceMs: settings.limits.answerMs };
+    this.session = new Session(settings.protocol, settings.view, settings.substitute, limits);
     call.on('end', () => {
       // Who asks and says goodbye in one breath still gets an answer.
       this.#readInbox(performance.now());

@@ -18,6 +18,8 @@ export interface ServerLimits {
   readonly firstRequestMs: number;
   /** A client that has not read for so long is cut off: it gets the newest state when it comes back. */
   readonly stallMs: number;
+  /** How long a response is waited for to be answered before the next is sent, and a client that comes back to name its types. */
+  readonly answerMs: number;
   /** How often a client is asked for a sign of life, how long it may take to give it, and how long a connection may then be silent. */
   readonly keepaliveMs: number;
   readonly keepaliveTimeoutMs: number;
@@ -51,6 +53,7 @@ export const defaultServerLimits: ServerLimits = {
   idleMs: 10_000,
   firstRequestMs: 10_000,
   stallMs: 30_000,
+  answerMs: 2_000,
   keepaliveMs: 16_000,
   keepaliveTimeoutMs: 8_000,
   silenceMs: 30_000,

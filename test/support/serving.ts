@@ -3,6 +3,7 @@ import type { KubernetesObject } from '../../src/cluster/kubernetes-object.ts';
 import type { ObjectUpdate, TranslationOptions } from '../../src/translation/translation.ts';
 import { Translation } from '../../src/translation/translation.ts';
 import type { StreamEvent } from '../../src/xds/discovery-stream.ts';
+import type { ServerLimits } from '../../src/xds/limits.ts';
 import { XdsServer } from '../../src/xds/server.ts';
 import { applied, deleted } from './objects.ts';
 
@@ -24,10 +25,15 @@ export const translationOptions: TranslationOptions = {
 };
 
 /** Starts serving on a free loopback port; nothing is published before the first `apply`. */
-export async function startServing(options: TranslationOptions = translationOptions, onPort = 0): Promise<Serving> {
+export async function startServing(
+  options: TranslationOptions = translationOptions,
+  onPort = 0,
+  limits: Partial<ServerLimits> = {},
+): Promise<Serving> {
   const events: StreamEvent[] = [];
   const translation = new Translation(options);
-  const server = new XdsServer({ host: '127.0.0.1', port: onPort, observe: (_stream, event) => events.push(event) });
+  const observe = (_stream: unknown, event: StreamEvent): number => events.push(event);
+  const server = new XdsServer({ host: '127.0.0.1', port: onPort, limits, observe });
   const port = await server.start();
   const publish = (updates: readonly ObjectUpdate[]): void => {
     translation.update(updates);

@@ -25,7 +25,7 @@ const objects = new Map<string, KubernetesObject>();
 
 beforeEach(async () => {
   objects.clear();
-  serving = await startServing();
+  serving = await startServing(undefined, 0, { answerMs: 30 });
   serving.apply(ingressClass('sluice'));
   envoys = ['delta', 'sotw', 'delta', 'sotw'].map((protocol, index) => {
     return new WireEnvoy(`envoy-${index}`, protocol === 'delta' ? 'delta' : 'sotw', serving.port, random);

@@ -124,8 +124,8 @@ describe('a sotw client', () => {
       else client.ack();
     }
     expect(client.session.isWaiting).toBe(true);
-    client.publish([virtualHost('http/b', 'newer')]);
-    expect(client.converse()).toEqual(['routeConfiguration http=1+new+newer', 'cluster new=1']);
+    client.publish([virtualHost('http/a', 'newer')]);
+    expect(client.converse()).toEqual(['routeConfiguration http=1+newer+new', 'cluster new=1']);
   });
 
   describe('that comes back with clusters of another run', () => {
@@ -164,5 +164,5 @@ describe('a sotw client', () => {
 });
 
 function isBadHost({ name, version }: Resource): boolean {
-  return name === 'http/b' && version === virtualHost('http/b', 'new').version;
+  return name === 'http/a' && version === virtualHost('http/a', 'new').version;
 }
