@@ -96,6 +96,7 @@ export class Delivery {
       } else if (step.kind === 'remove') {
         // SotW has no words for it, so no answer will ever take the refusal back.
         subscription.rejected.delete(name);
+        subscription.isolations.delete(name);
       }
       names.delete(name);
     }
@@ -108,7 +109,7 @@ export class Delivery {
   /** Everything that is subscribed to, and what may not be removed yet. */
   #draftWhole(subscription: Subscription, gates: Gates): Draft {
     const draft = new Draft();
-    const { dirty: all, table, typeUrl: type } = subscription;
+    const { dirty: all, table, typeUrl: type, oldestRejected } = subscription;
     const { alike, each } = all;
     const isolation = subscription.isolations.get('');
     const steps = Array.from(all.apart, ([name, dirty]) => ({
@@ -152,6 +153,8 @@ export class Delivery {
       : [...subscription.names].toSorted().flatMap((name) => table.get(name) ?? []);
     const present = keep.length === 0 ? covered : [...covered, ...keep];
     draft.resources = isolation === undefined ? present : isolation.compose(present);
+    // What it lacks of what was sent before a refusal is new to it, and routes may name it.
+    if (isolation?.differs(draft.resources) === true) draft.oldestUpsert = Math.min(draft.oldestUpsert, oldestRejected);
     return draft;
   }
 

@@ -17,7 +17,8 @@ const unknown: Held = { version: '' };
 type Protocol = 'sotw' | 'delta';
 
 /** The client has accepted a response. */
-export function noteAccepted(subscription: Subscription, protocol: Protocol, batch: Batch): void {
+export function noteAccepted(subscription: Subscription, protocol: Protocol, { batch, version }: InFlight): void {
+  subscription.acceptedVersion = version;
   for (const { name } of subscription.variants.size > 0 ? batch.resources : []) subscription.variants.delete(name);
   for (const { key, parts } of wholesOf(subscription, protocol, batch)) {
     subscription.accepted.set(key, parts);

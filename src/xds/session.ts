@@ -125,6 +125,9 @@ export class Session {
       forgetUnlisted(known, new Set(request.names));
       return { kind: 'stale' };
     }
+    // Of several responses, some clients answer the last only; the version says which of the others they have taken.
+    const applied = request.refusal === undefined ? undefined : known.appliedUnanswered(request.version);
+    if (applied !== undefined) noteAccepted(known, this.protocol, applied);
     const reception = this.#acknowledge(known, request.nonce, request.refusal);
     updateSotwNames(known, request.names, sequence);
     return reception;
@@ -194,7 +197,7 @@ export class Session {
     if (isNewest) subscription.settle(refusal);
     const { batch, names } = answered;
     if (refusal === undefined) {
-      noteAccepted(subscription, this.protocol, batch);
+      noteAccepted(subscription, this.protocol, answered);
       return { kind: 'ack', nonce, batch };
     }
     const culprits = isolate(subscription, this.protocol, answered, refusal, this.#view.sequence);
@@ -206,13 +209,17 @@ export class Session {
     const batch = table.batches.of(draft.resources, draft.removed);
     const names = draft.names ?? batch.names;
     if (subscription.typeUrl === typeUrl.routeConfiguration) this.#introduceVirtualHosts(draft.introduced);
-    if (subscription.typeUrl === typeUrl.cluster) this.#refreshEndpoints(names);
+    // What was left out is named as well, because the answer says something about it.
+    if (subscription.typeUrl === typeUrl.cluster)
+      this.#refreshEndpoints([...names].filter((name) => batch.names.has(name)));
     const nonce = subscription.takeNonce(this.#view.sequence);
     const unanswered = subscription.inFlight;
     subscription.owesAnswer = false;
     subscription.supersede();
+    const version = table.version();
     subscription.inFlight = {
       nonce,
+      version,
       sentAt: now,
       waitingSince: unanswered?.waitingSince ?? now,
       oldest: Math.min(draft.oldest, unanswered?.oldest ?? Infinity),
@@ -221,7 +228,7 @@ export class Session {
       batch,
     };
     const { resources, removed } = batch;
-    return { typeUrl: table.typeUrl, nonce, version: table.version(), resources, removed, batch };
+    return { typeUrl: table.typeUrl, nonce, version, resources, removed, batch };
   }
 
   /**

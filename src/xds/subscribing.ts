@@ -112,6 +112,7 @@ function startOf(subscription: Subscription, sequence: number): number {
 function forget(subscription: Subscription, name: string): void {
   if (!subscription.wildcard) subscription.dirty.delete(name);
   subscription.rejected.delete(name);
+  subscription.isolations.delete(name);
   // The last, because a name that nobody else has goes with it.
   subscription.names.delete(name);
 }
@@ -119,8 +120,9 @@ function forget(subscription: Subscription, name: string): void {
 function forgetWildcard(subscription: Subscription): void {
   if (!subscription.wildcard) return;
   subscription.wildcard = false;
-  const { dirty, names, rejected } = subscription;
+  const { dirty, names, rejected, isolations } = subscription;
   for (const name of dirty.keys()) if (!names.has(name)) dirty.delete(name);
   // What it has refused and no longer asks for, it does not go on with, so nothing has to wait for it.
   for (const name of rejected.keys()) if (!names.has(name)) rejected.delete(name);
+  for (const name of isolations.keys()) if (name !== '' && !names.has(name)) isolations.delete(name);
 }

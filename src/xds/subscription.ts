@@ -15,6 +15,8 @@ import type { Subscriber } from './view.ts';
 /** A response that the client has not answered. */
 export interface InFlight {
   readonly nonce: string;
+  /** As it is in the response. */
+  readonly version: string;
   /** Milliseconds on the clock that the session is given. */
   readonly sentAt: number;
   /** When the oldest response was sent that has not been answered. */
@@ -58,6 +60,8 @@ export class Subscription implements Watcher {
    * under an empty name for a state of the world.
    */
   readonly accepted = new Map<string, readonly Resource[]>();
+  /** SotW: the version of the response that was accepted last. */
+  acceptedVersion = '';
   /** Whether the client came back with what it had, which in SotW nobody here knows. */
   isResumed = false;
   /** SotW: where a culprit among such parts is looked for, or kept apart; by the same names. */
@@ -128,6 +132,12 @@ export class Subscription implements Watcher {
     const [nonce, { names }] = oldest;
     this.#overdue.delete(nonce);
     this.#settleGone(names, true);
+  }
+
+  /** What was not answered in time and is what the client says it has; undefined if that may be what it accepted before, too. */
+  appliedUnanswered(version: string): InFlight | undefined {
+    if (version === '' || version === this.acceptedVersion) return undefined;
+    return [...this.#overdue.values()].findLast((each) => each.version === version);
   }
 
   /** The client has answered a response late; gives it back, undefined if there was none with this nonce. */

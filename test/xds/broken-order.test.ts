@@ -128,6 +128,41 @@ describe('a sotw client', () => {
     expect(client.converse()).toEqual(['routeConfiguration http=1+newer+new', 'cluster new=1']);
   });
 
+  it('gets no route before a cluster that it is given again after a refusal', () => {
+    const client = new Conversation('sotw');
+    client.publish(old);
+    client.subscribe('cluster');
+    client.subscribe('routeConfiguration', 'http');
+    client.converse();
+    client.publish([cluster('b'), cluster('c'), virtualHost('http/a', 'c')]);
+    client.take();
+    client.nack('cluster', 'no');
+    expect(client.sent()).toEqual(['cluster b=1 old=1']);
+    client.ack();
+    expect(client.sent()).toEqual(['cluster b=1 c=1 old=1']);
+    client.now += client.limits.ackPatienceMs;
+    expect(client.sent()).toEqual([]);
+    client.ack();
+    expect(client.sent()).toEqual(['routeConfiguration http=1+c']);
+  });
+
+  it('that refuses keeps what it says by its version that it has accepted, though it has not answered', () => {
+    const client = new Conversation('sotw');
+    client.publish([cluster('a')]);
+    client.subscribe('cluster');
+    client.converse();
+    client.publish([cluster('b')]);
+    const [unanswered] = client.take();
+    client.publish([cluster('c')]);
+    client.now += client.limits.ackPatienceMs;
+    const [refused] = client.take();
+    const { version = '' } = unanswered ?? {};
+    const answer = { typeUrl: typeUrl.cluster, names: [], version, nonce: refused?.nonce ?? '', refusal: 'no' };
+    expect(client.sotw(answer)).toMatchObject({ culprits: [{ name: 'c' }] });
+    client.publish([cluster('d')]);
+    expect(client.sent()).toEqual(['cluster a=1 b=1 d=1']);
+  });
+
   describe('that comes back with clusters of another run', () => {
     /** It refuses the first states, and then what the test says; gives back what was sent, and who was blamed. */
     function converse(refuses: (sent: readonly string[], count: number) => boolean) {
