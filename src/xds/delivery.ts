@@ -44,7 +44,7 @@ export class Delivery {
   /** Only what is dirty, up to the size of a response; what has to wait stays dirty. */
   #draftChanges(subscription: Subscription, gates: Gates): Draft {
     const { retries, dirty } = subscription;
-    for (const part of [...retries]) {
+    for (const part of retries.slice()) {
       const retry = new Draft();
       this.#addNames(retry, subscription, gates, part);
       // What has to wait keeps its place, and nothing else waits for it; what is no longer dirty needs none.
