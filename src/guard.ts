@@ -2,6 +2,7 @@
 import { objectKey } from './model/object-ref.ts';
 import type { Translation, ObjectUpdate } from './translation/translation.ts';
 import { Quarantine } from './quarantine/quarantine.ts';
+import type { Refusal } from './quarantine/verdicts.ts';
 import type { LastGood } from './last-good.ts';
 import type { DiscoveryStream, StreamEvent } from './xds/discovery-stream.ts';
 import type { Resource } from './xds/resource.ts';
@@ -17,6 +18,9 @@ export interface GuardOptions {
   readonly spoil?: (resource: Resource) => Resource;
 }
 
+/** A client that accepts nothing can refuse without end. */
+const mostUnheard = 1_000;
+
 /** While a verdict is waited for, it is looked for so often. */
 const lookMs = 20;
 
@@ -25,12 +29,17 @@ export class Guard {
   readonly #options: GuardOptions;
   #timer: NodeJS.Timeout | undefined;
   #withheld: readonly ResourceChange[] = [];
+  /** Streams that have accepted something here. */
+  readonly #believed = new Set<number>();
+  /** By stream of the others, what it refuses: to be judged anew once it accepts something. */
+  readonly #unheard = new Map<number, readonly Refusal[]>();
 
   constructor(options: GuardOptions) {
     const { translation, server } = options;
     this.#options = options;
     this.quarantine = new Quarantine({
       others: ({ typeUrl, name, version }, without) => server().standingOf(typeUrl, name, version, without),
+      isBelieved: (stream) => this.#believed.has(stream) || server().isResumed(stream),
       suspects: (typeUrl, name) => translation.suspectsOf(typeUrl, name),
       objectOf: (of) => translation.objectOf(of),
       served: (typeUrl, name) => server().store.delta.get(typeUrl, name),
@@ -40,9 +49,13 @@ export class Guard {
   /** To be called with what happens on streams. */
   observe(stream: DiscoveryStream, event: StreamEvent): void {
     const { quarantine } = this;
-    if (event.kind === 'ack') quarantine.accept(event.batch);
-    else if (event.kind === 'nack') this.#refuse(stream, event);
+    if (event.kind === 'ack') {
+      if (event.batch.resources.length > 0) this.#believe(stream.id);
+      quarantine.accept(event.batch);
+    } else if (event.kind === 'nack') this.#refuse(stream, event);
     else if (event.kind === 'closed') {
+      this.#unheard.delete(stream.id);
+      this.#believed.delete(stream.id);
       const before = quarantine.changes;
       quarantine.forgetStream(stream.id);
       if (quarantine.changes !== before) this.#options.wake();
@@ -53,8 +66,19 @@ export class Guard {
     for (const { typeUrl, name, version, originalVersion } of culprits) {
       const refusal = { typeUrl, name, version: originalVersion ?? version, message, stream: id, node: node.id ?? '' };
       this.quarantine.refuse(refusal, Date.now());
+      if (!this.#believed.has(id))
+        this.#unheard.set(id, [...(this.#unheard.get(id) ?? []), refusal].slice(-mostUnheard));
     }
     if (culprits.length > 0) this.#options.wake();
+  }
+
+  #believe(stream: number): void {
+    if (this.#believed.has(stream)) return;
+    this.#believed.add(stream);
+    const refusals = this.#unheard.get(stream) ?? [];
+    this.#unheard.delete(stream);
+    for (const refusal of refusals) this.quarantine.refuse(refusal, Date.now());
+    if (refusals.length > 0) this.#options.wake();
   }
 
   update(updates: readonly ObjectUpdate[]): void {

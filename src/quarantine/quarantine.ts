@@ -25,6 +25,8 @@ import type { Others, Refusal } from './verdicts.ts';
 export interface Surroundings {
   /** What of this version the streams make that are not left out. */
   readonly others: (of: VersionOf, without: ReadonlySet<number>) => Others;
+  /** Whether the stream has accepted anything yet: who takes nothing at all decides nothing. */
+  readonly isBelieved: (stream: number) => boolean;
   readonly suspects: (typeUrl: string, name: string) => readonly ObjectKey[];
   /** What an object is, whatever stands for it. */
   readonly objectOf: (of: ObjectKey) => KubernetesObject | undefined;
@@ -271,7 +273,8 @@ export class Quarantine {
   }
 
   #judge(now: number): readonly ResourceChange[] {
-    const { bad, own } = this.#open.judge((refusal, refusers) => this.#around.others(refusal, refusers), now);
+    const { others, isBelieved } = this.#around;
+    const { bad, own } = this.#open.judge(others, isBelieved, now);
     for (const refusal of own) {
       this.#own.add(refusal, () => this.#around.suspects(refusal.typeUrl, refusal.name)[0]);
     }

@@ -1,6 +1,6 @@
 /**
  * Whether what an Envoy refuses is bad, or only that Envoy's own matter: it is bad when every Envoy that has an opinion refuses it,
- * and one that has it in use shows that it is not.
+ * and one that has it in use shows that it is not. Who has never taken anything has no opinion.
  */
 
 /** What one Envoy says of one version of one resource. */
@@ -21,7 +21,7 @@ export type Others = 'accepted' | 'open' | 'none';
 export interface Verdicts {
   /** Refused by all; the same bytes are not to be sent to anybody any more. */
   readonly bad: readonly Refusal[];
-  /** Refused by some, used by others. */
+  /** Refused by some and used by others, or refused by those only who take nothing at all. */
   readonly own: readonly Refusal[];
 }
 
@@ -47,15 +47,20 @@ export class OpenRefusals {
   }
 
   /** Judges what can be judged now; the rest stays open. */
-  judge(others: (refusal: Refusal, refusers: ReadonlySet<number>) => Others, now: number): Verdicts {
+  judge(
+    others: (refusal: Refusal, refusers: ReadonlySet<number>) => Others,
+    isBelieved: (stream: number) => boolean,
+    now: number,
+  ): Verdicts {
     const bad: Refusal[] = [];
     const own: Refusal[] = [];
     for (const [key, { first, refusals, since }] of this.#open) {
       const opinion = others(first, new Set(refusals.map(({ stream }) => stream)));
       if (opinion === 'open' && now - since < opinionMs) continue;
       this.#open.delete(key);
-      if (opinion === 'accepted') own.push(...refusals);
-      else bad.push(first);
+      const isBad = opinion !== 'accepted' && refusals.some(({ stream }) => isBelieved(stream));
+      if (isBad) bad.push(first);
+      else own.push(...refusals);
     }
     return { bad, own };
   }

@@ -181,6 +181,11 @@ export class XdsServer {
     return this.#acceptor?.connections ?? 0;
   }
 
+  /** Whether the stream is that of a client that came back with something that it had. */
+  isResumed(stream: number): boolean {
+    return [...this.#streams.values()].some(({ id, session }) => id === stream && session.isResumed);
+  }
+
   /** What the streams make of a version of a resource, without some of them. */
   standingOf(type: string, name: string, version: string, without: ReadonlySet<number>): Standing {
     let standing: Standing = 'none';

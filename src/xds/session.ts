@@ -163,6 +163,11 @@ export class Session {
     return this.#ordered.reduce((sum, { dirty }) => sum + dirty.size, 0);
   }
 
+  /** Whether the client came back with something that it had. */
+  get isResumed(): boolean {
+    return this.#ordered.some((subscription) => subscription.isResumed);
+  }
+
   /** Whether the client has this state of a resource, might still take it, or neither. */
   standingOf(type: string, name: string, version: string): Standing {
     return standingOf(this.protocol, this.#ordered, type, name, version);

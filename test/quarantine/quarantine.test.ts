@@ -39,6 +39,7 @@ class World {
         if (without.has(1)) return 'none';
         return this.envoy.get(name)?.version === version ? 'accepted' : 'open';
       },
+      isBelieved: () => true,
       suspects: (_type, name) => (resources[name] ?? []).map((key) => ({ kind: 'Ingress', key })),
       objectOf: ({ key }) => this.#objects.get(key),
       served: (_type, name) => this.served.get(name),

@@ -110,6 +110,20 @@ it('a client refuses everything while Envoys have it in use: nothing is held', a
   expect(blamed()).toEqual([]);
 });
 
+it('a client that comes first refuses everything: it is named, and decides nothing for the Envoys after it', async () => {
+  await open();
+  const liar = connect('liar', () => 'no');
+  await eventually(() => expect(lab.problems('RefusedByOneEnvoy').length).toBeGreaterThan(3));
+  expect(lab.problems('RefusedByOneEnvoy')[0]?.message).toContain('"liar"');
+  liar.close();
+  await eventually(() => expect(lab.problems()).toEqual([]));
+  const late = connect('late');
+  await eventually(() => expect(late.hosts().toSorted()).toEqual(['*', 'a.test', 'b.test']));
+  lab.apply(site('c'));
+  await eventually(() => expect(late.hosts()).toContain('c.test'));
+  expect(blamed()).toEqual([]);
+});
+
 it('the last good forms of the run before are damaged: that is said, and they are not used', async () => {
   await open({ lastGood: folder });
   const client = connect('one', dislikesBad);
