@@ -29,9 +29,7 @@ export class Guard {
   readonly #options: GuardOptions;
   #timer: NodeJS.Timeout | undefined;
   #withheld: readonly ResourceChange[] = [];
-  /** Streams that have accepted something here. */
-  readonly #believed = new Set<number>();
-  /** By stream of the others, what it refuses: to be judged anew once it accepts something. */
+  /** By stream that has taken nothing yet, what it refuses: to be judged anew once it accepts something. */
   readonly #unheard = new Map<number, readonly Refusal[]>();
 
   constructor(options: GuardOptions) {
@@ -39,7 +37,7 @@ export class Guard {
     this.#options = options;
     this.quarantine = new Quarantine({
       others: ({ typeUrl, name, version }, without) => server().standingOf(typeUrl, name, version, without),
-      isBelieved: (stream) => this.#believed.has(stream) || server().isResumed(stream),
+      isBelieved: (stream) => server().hasTaken(stream),
       suspects: (typeUrl, name) => translation.suspectsOf(typeUrl, name),
       objectOf: (of) => translation.objectOf(of),
       served: (typeUrl, name) => server().store.delta.get(typeUrl, name),
@@ -55,30 +53,30 @@ export class Guard {
     } else if (event.kind === 'nack') this.#refuse(stream, event);
     else if (event.kind === 'closed') {
       this.#unheard.delete(stream.id);
-      this.#believed.delete(stream.id);
       const before = quarantine.changes;
       quarantine.forgetStream(stream.id);
       if (quarantine.changes !== before) this.#options.wake();
     }
   }
 
-  #refuse({ id, node }: DiscoveryStream, { culprits, message }: Extract<StreamEvent, { readonly kind: 'nack' }>): void {
+  #refuse(
+    { id, node, session }: DiscoveryStream,
+    { culprits, message }: Extract<StreamEvent, { readonly kind: 'nack' }>,
+  ): void {
     for (const { typeUrl, name, version, originalVersion } of culprits) {
       const refusal = { typeUrl, name, version: originalVersion ?? version, message, stream: id, node: node.id ?? '' };
       this.quarantine.refuse(refusal, Date.now());
-      if (!this.#believed.has(id))
-        this.#unheard.set(id, [...(this.#unheard.get(id) ?? []), refusal].slice(-mostUnheard));
+      if (!session.hasTaken) this.#unheard.set(id, [...(this.#unheard.get(id) ?? []), refusal].slice(-mostUnheard));
     }
     if (culprits.length > 0) this.#options.wake();
   }
 
   #believe(stream: number): void {
-    if (this.#believed.has(stream)) return;
-    this.#believed.add(stream);
-    const refusals = this.#unheard.get(stream) ?? [];
+    const refusals = this.#unheard.get(stream);
+    if (refusals === undefined) return;
     this.#unheard.delete(stream);
     for (const refusal of refusals) this.quarantine.refuse(refusal, Date.now());
-    if (refusals.length > 0) this.#options.wake();
+    this.#options.wake();
   }
 
   update(updates: readonly ObjectUpdate[]): void {

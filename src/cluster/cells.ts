@@ -150,20 +150,21 @@ export class Cells<V> implements AnyCells {
 
   #depend(key: string, dependencies: readonly (AnyCells | string)[]): void {
     const before = this.#dependencies.get(key);
-    if (before !== undefined) {
-      for (let index = 0; index + 1 < before.length; index += 2) {
-        const cells = before[index];
-        const read = before[index + 1];
-        if (typeof cells === 'object' && typeof read === 'string') cells.forgetReader(read, this, key);
-      }
-    }
-    for (let index = 0; index + 1 < dependencies.length; index += 2) {
-      const cells = dependencies[index];
-      const read = dependencies[index + 1];
-      if (typeof cells === 'object' && typeof read === 'string') cells.addReader(read, this, key);
-    }
+    if (before !== undefined) this.#link(key, before, false);
+    this.#link(key, dependencies, true);
     // A copy, because a list that was built up keeps room for more.
     if (dependencies.length > 0) this.#dependencies.set(key, dependencies.slice());
     else if (before !== undefined) this.#dependencies.delete(key);
+  }
+
+  /** Makes the key a reader of what it looked at, or no longer one. */
+  #link(key: string, dependencies: readonly (AnyCells | string)[], isReader: boolean): void {
+    for (let index = 0; index + 1 < dependencies.length; index += 2) {
+      const cells = dependencies[index];
+      const read = dependencies[index + 1];
+      if (typeof cells !== 'object' || typeof read !== 'string') continue;
+      if (isReader) cells.addReader(read, this, key);
+      else cells.forgetReader(read, this, key);
+    }
   }
 }

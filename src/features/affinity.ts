@@ -4,7 +4,7 @@ import type { Backend } from '../model/backend.ts';
 import type { PathMatch } from '../model/host.ts';
 import { any } from '../proto/message.ts';
 import { balanceByEndpoint, balanceByHash, endpointKey, subsetNamespace } from './cluster-plan.ts';
-import { defineFeature } from './feature.ts';
+import { defineFeature, noValue } from './feature.ts';
 import { literal } from './route-plan.ts';
 import type { Condition, HeaderMatcher, RoutePlan } from './route-plan.ts';
 import { sessionCookie, sessionCookieFilter, sessionCookieHeader } from './session-cookie.ts';
@@ -87,7 +87,7 @@ export const affinity = defineFeature({
         value: 'path',
         default: 'the path of the Ingress',
         nginx: 'For which paths browsers send the cookie',
-        differsFor: /(?!)/,
+        differsFor: noValue,
         difference:
           'Where paths are regular expressions, the default is what they begin with, and not the expression, which no browser could match',
       },

@@ -1,6 +1,6 @@
 /** Which protocol backends speak. */
 import type { BackendProtocol } from '../model/backend.ts';
-import { defineFeature } from './feature.ts';
+import { defineFeature, noValue } from './feature.ts';
 import { invalid, valid } from './value.ts';
 import type { Parse } from './value.ts';
 
@@ -42,7 +42,7 @@ export const backendProtocol = defineFeature({
         value: 'HTTP, HTTPS, GRPC or GRPCS, in any case',
         default: 'HTTP',
         nginx: 'The protocol towards the backends. HTTPS and GRPCS do not prove who the backend is',
-        differsFor: /(?!)/,
+        differsFor: noValue,
         difference: 'Without it, the `appProtocol` of the Service port decides. AUTO_HTTP and FCGI are not supported',
       },
     },

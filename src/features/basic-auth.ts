@@ -1,4 +1,5 @@
 /** User names and passwords: which there are. The verifier beside each Envoy compares them (src/verifier). */
+import { noValue } from './feature.ts';
 import type { Secret } from '../cluster/kubernetes-object.ts';
 import type { Report, ValuesOf } from './feature.ts';
 import { namedSecret } from './named-secret.ts';
@@ -29,7 +30,7 @@ export const basicAuthSettings = {
     documentation: {
       value: '`basic`',
       nginx: 'Asks for a user name and a password (401), and takes the Authorization header away',
-      differsFor: /(?!)/,
+      differsFor: noValue,
       difference:
         '`digest` is refused. A verifier beside each Envoy compares passwords, `sluice verify`: without it, 503',
     },

@@ -2,7 +2,7 @@
 import { backendName } from '../model/backend.ts';
 import { regexFault } from '../model/path-regex.ts';
 import { affinity, isBoundTo } from './affinity.ts';
-import { defineFeature } from './feature.ts';
+import { defineFeature, noValue } from './feature.ts';
 import type { Case, Condition, HeaderMatcher, RoutePlan } from './route-plan.ts';
 import { boolean, integer, matching, oneOf, valid } from './value.ts';
 import type { Parse } from './value.ts';
@@ -81,7 +81,7 @@ export const canary = defineFeature({
         default: 'unset',
         nginx:
           'In place of `always`, without `canary-by-header-value`: requests whose header has a part that matches go to the canary. With an expression that cannot be used, requests with the header do not',
-        differsFor: /(?!)/,
+        differsFor: noValue,
         difference: 'The dialect is RE2, which cannot look around or refer back',
       },
     },
@@ -116,7 +116,7 @@ export const canary = defineFeature({
         value: '`sticky` or `legacy`',
         nginx:
           'With `affinity`, who has a session with the canary or the main backend stays with it, whatever the header, the cookie and the weight say; `legacy` asks these for every request',
-        differsFor: /(?!)/,
+        differsFor: noValue,
         difference: 'It can be on either Ingress',
       },
     },

@@ -1,7 +1,7 @@
 /** Tells browsers which other sites may use an Ingress. */
 import { any } from '../proto/message.ts';
 import type { AnyMessage } from '../proto/message.ts';
-import { defineFeature } from './feature.ts';
+import { defineFeature, noValue } from './feature.ts';
 import { literal, overwrite } from './route-plan.ts';
 import type { HeaderMatcher, HeaderValueOption } from './route-plan.ts';
 import { boolean, integer, invalid, list, matching, valid } from './value.ts';
@@ -38,7 +38,7 @@ export const cors = defineFeature({
         value: flag,
         nginx:
           'Answers OPTIONS with 204 before all checks and redirects, and sets the headers of CORS on every answer, in place of those of the backend. With a list of origins, only for requests from these',
-        differsFor: /(?!)/,
+        differsFor: noValue,
         difference: 'With a list of origins, redirects have no headers of CORS',
       },
     },

@@ -1,4 +1,5 @@
 /** External authentication: a service that is asked about every request, as nginx's auth_request does. */
+import { noValue } from './feature.ts';
 import { headerName, snippetHeaders } from './auth-header.ts';
 import type { ExtraHeader } from './auth-header.ts';
 import { authService } from './auth-service.ts';
@@ -172,7 +173,7 @@ export const externalAuthSettings = {
     documentation: {
       value: 'lines of `proxy_set_header NAME VALUE;`',
       nginx: 'Configuration of nginx for the request to the service',
-      differsFor: /(?!)/,
+      differsFor: noValue,
       difference: 'With any other statement, the paths answer 503',
     },
   },
@@ -183,7 +184,7 @@ export const externalAuthSettings = {
     documentation: {
       value: 'number',
       nginx: 'How many connections to the service are kept',
-      differsFor: /(?!)/,
+      differsFor: noValue,
       difference: 'Has no effect: Envoys keep connections to the service, and the request has the same id',
     },
   },
@@ -194,7 +195,7 @@ export const externalAuthSettings = {
     documentation: {
       value: '`true` or `false`',
       nginx: 'Whether the request to the service has the same id',
-      differsFor: /(?!)/,
+      differsFor: noValue,
       difference: 'Has no effect: Envoys keep connections to the service, and the request has the same id',
     },
   },
@@ -205,7 +206,7 @@ export const externalAuthSettings = {
     documentation: {
       value: 'number',
       nginx: 'How many requests a kept connection serves',
-      differsFor: /(?!)/,
+      differsFor: noValue,
       difference: 'Has no effect: Envoys keep connections to the service, and the request has the same id',
     },
   },
@@ -216,7 +217,7 @@ export const externalAuthSettings = {
     documentation: {
       value: 'seconds',
       nginx: 'How long an idle connection is kept',
-      differsFor: /(?!)/,
+      differsFor: noValue,
       difference: 'Has no effect: Envoys keep connections to the service, and the request has the same id',
     },
   },

@@ -51,6 +51,9 @@ export interface SettingDocumentation {
   readonly difference?: string;
 }
 
+/** For `differsFor`: a difference that no value by itself brings about. */
+export const noValue = /(?!)/;
+
 // Values of settings differ in type; a feature sees the exact one.
 export type Settings = Readonly<Record<string, Setting<unknown>>>;
 

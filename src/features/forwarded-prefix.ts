@@ -1,5 +1,5 @@
 /** Tells the backend which part of the path the rewriting has taken away. */
-import { defineFeature } from './feature.ts';
+import { defineFeature, noValue } from './feature.ts';
 import { isRewritten, rewrite } from './rewrite.ts';
 import { literal, overwrite } from './route-plan.ts';
 import { invalid, valid } from './value.ts';
@@ -21,7 +21,7 @@ export const forwardedPrefix = defineFeature({
       documentation: {
         value: 'path',
         nginx: 'Sets X-Forwarded-Prefix of requests whose path is rewritten by `rewrite-target`, and of no others',
-        differsFor: /(?!)/,
+        differsFor: noValue,
         difference: 'Numbers of groups, such as `$1`, are reported and left out',
       },
     },

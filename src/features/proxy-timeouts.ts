@@ -1,5 +1,5 @@
 /** How long to wait for a backend. */
-import { defineFeature } from './feature.ts';
+import { defineFeature, noValue } from './feature.ts';
 import { integer } from './value.ts';
 
 interface Policy {
@@ -33,7 +33,7 @@ export const proxyTimeouts = defineFeature({
         value: 'whole seconds',
         nginx:
           'How long a backend may send nothing, before and in its answer: not how long the answer may take. 504 before its begin',
-        differsFor: /(?!)/,
+        differsFor: noValue,
         difference: 'Frames of a WebSocket count in either direction',
       },
     },

@@ -1,6 +1,6 @@
 /** Client addresses that no rate limit of an Ingress counts. */
 import { any } from '../proto/message.ts';
-import { defineFeature } from './feature.ts';
+import { defineFeature, noValue } from './feature.ts';
 import { anyOf } from './source-range.ts';
 import { cidr, list } from './value.ts';
 import type { Cidr } from './value.ts';
@@ -29,7 +29,7 @@ export const rateLimitExemption = defineFeature({
         value: 'address ranges with commas between',
         default: 'nobody',
         nginx: 'Clients of these addresses have no limit of requests or connections',
-        differsFor: /(?!)/,
+        differsFor: noValue,
         difference: 'With a value that cannot be read, the limits are for everybody',
       },
     },

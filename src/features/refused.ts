@@ -1,5 +1,5 @@
 /** Annotations of ingress-nginx that Sluice does not do, each with what it costs and what to use in its place. */
-import { defineFeature } from './feature.ts';
+import { defineFeature, noValue } from './feature.ts';
 import type { Parse } from './value.ts';
 import { boolean, invalid, matching, valid } from './value.ts';
 
@@ -27,13 +27,13 @@ export const refusedSettings = defineFeature({
       annotation: 'enable-modsecurity',
       parse: boolean,
       default: false,
-      documentation: { value: flag, nginx: 'A web application firewall', differsFor: /(?!)/, difference: firewall },
+      documentation: { value: flag, nginx: 'A web application firewall', differsFor: noValue, difference: firewall },
     },
     coreRules: {
       annotation: 'enable-owasp-core-rules',
       parse: boolean,
       default: false,
-      documentation: { value: flag, nginx: 'Rules of the firewall', differsFor: /(?!)/, difference: firewall },
+      documentation: { value: flag, nginx: 'Rules of the firewall', differsFor: noValue, difference: firewall },
     },
     rules: {
       annotation: 'modsecurity-snippet',
@@ -55,7 +55,7 @@ export const refusedSettings = defineFeature({
         value: 'variables',
         default: 'unset',
         nginx: 'Names requests in the log of the firewall',
-        differsFor: /(?!)/,
+        differsFor: noValue,
         difference: 'No effect',
       },
     },
@@ -75,7 +75,7 @@ export const refusedSettings = defineFeature({
       annotation: 'enable-opentelemetry',
       parse: boolean,
       default: false,
-      documentation: { value: flag, nginx: 'Traces requests', differsFor: /(?!)/, difference: tracing },
+      documentation: { value: flag, nginx: 'Traces requests', differsFor: noValue, difference: tracing },
     },
     trust: {
       annotation: 'opentelemetry-trust-incoming-span',
@@ -84,7 +84,7 @@ export const refusedSettings = defineFeature({
       documentation: {
         value: flag,
         nginx: 'Continues the trace of the client',
-        differsFor: /(?!)/,
+        differsFor: noValue,
         difference: tracing,
       },
     },
@@ -96,7 +96,7 @@ export const refusedSettings = defineFeature({
         value: 'text',
         default: 'unset',
         nginx: 'Names the span',
-        differsFor: /(?!)/,
+        differsFor: noValue,
         difference: tracing,
       },
     },

@@ -1,5 +1,5 @@
 /** How the redirects that Sluice makes by itself are written, and the one that adds a slash to a path. */
-import { defineFeature } from './feature.ts';
+import { defineFeature, noValue } from './feature.ts';
 import { literal, overwrite } from './route-plan.ts';
 import type { RoutePlan } from './route-plan.ts';
 import { boolean } from './value.ts';
@@ -16,7 +16,7 @@ export const relativeRedirects = defineFeature({
         value: '`true` or `false`',
         nginx:
           'Leaves scheme and host out of the redirect that adds a slash to a path, and of `permanent-redirect` to a path. Of a rule whose path ends in a slash, the path without it is answered with 301 to the one with it, unless a rule serves it',
-        differsFor: /(?!)/,
+        differsFor: noValue,
         difference:
           'The slash is added for Ingresses of the class `nginx`, and those with an annotation of ingress-nginx. For others, `Prefix` covers the path without the slash, as the Ingress documentation says',
       },

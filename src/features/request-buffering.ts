@@ -1,7 +1,7 @@
 /** Whether a request is held back until it is there as a whole, so that a slow client does not occupy a backend. */
 import { any } from '../proto/message.ts';
 import type { AnyMessage, MessageTypes } from '../proto/message.ts';
-import { defineFeature } from './feature.ts';
+import { defineFeature, noValue } from './feature.ts';
 import type { RoutePlan } from './route-plan.ts';
 import { oneOf } from './value.ts';
 
@@ -23,7 +23,7 @@ export const requestBuffering = defineFeature({
       documentation: {
         value: '`on` or `off`',
         nginx: 'Reads the whole request before a backend is asked',
-        differsFor: /(?!)/,
+        differsFor: noValue,
         difference:
           'Bodies whose length is known are streamed, with little memory whatever their size; held back are those without Content-Length, up to `proxy-body-size` of `1m`',
       },

@@ -1,6 +1,6 @@
 /** Makes what backends say of themselves in redirects and cookies right for clients. */
 import { any } from '../proto/message.ts';
-import { defineFeature } from './feature.ts';
+import { defineFeature, noValue } from './feature.ts';
 import { invalid, valid } from './value.ts';
 import type { Parse } from './value.ts';
 
@@ -62,7 +62,7 @@ export const responseRewriting = defineFeature({
       documentation: {
         value: '`off`, `default`, or the begin of a URL',
         nginx: 'How Location and Refresh of a backend have to begin to be changed',
-        differsFor: /(?!)/,
+        differsFor: noValue,
         difference:
           'Of variables there are $scheme, $host and $http_host; regular expressions are reported and left out. `default` changes nothing, as the name of an upstream in nginx.conf is never in an answer',
       },

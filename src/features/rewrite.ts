@@ -1,6 +1,6 @@
 /** Paths as regular expressions, and what the path is when the request goes on. */
 import { groupCount, rewriteRegex } from '../model/path-regex.ts';
-import { defineFeature } from './feature.ts';
+import { defineFeature, noValue } from './feature.ts';
 import { boolean, invalid, valid } from './value.ts';
 import type { Parse } from './value.ts';
 
@@ -37,7 +37,7 @@ export const rewrite = defineFeature({
         value: 'path with `$1` to `$9`',
         default: 'unset',
         nginx: `Takes the place of the whole path; the query stays. With a URL, requests are redirected there with 302. ${hostWide}`,
-        differsFor: /(?!)/,
+        differsFor: noValue,
         difference: `${re2}. Targets that hold a query or variables are reported and left out`,
       },
     },
@@ -45,7 +45,7 @@ export const rewrite = defineFeature({
       annotation: 'use-regex',
       parse: boolean,
       default: false,
-      documentation: { value: '`true` or `false`', nginx: hostWide, differsFor: /(?!)/, difference: re2 },
+      documentation: { value: '`true` or `false`', nginx: hostWide, differsFor: noValue, difference: re2 },
     },
   },
 

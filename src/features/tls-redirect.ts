@@ -1,6 +1,6 @@
 /** Sends requests in plain text to HTTPS, where the host has TLS or the user says that something in front has. */
 import type { MessageTypes } from '../proto/message.ts';
-import { defineFeature } from './feature.ts';
+import { defineFeature, noValue } from './feature.ts';
 import { overwrite } from './route-plan.ts';
 import type { HeaderMatcher, HostFacts, RoutePlan } from './route-plan.ts';
 import { boolean, list, matching, oneOf } from './value.ts';
@@ -39,7 +39,7 @@ export const tlsRedirect = defineFeature({
         value: '`true` or `false`',
         nginx:
           'Answers plain HTTP with a redirect to HTTPS if a `tls` entry of any Ingress names the host or the wildcard above it, even if its Secret is missing; one slash at the end of the URL is dropped',
-        differsFor: /(?!)/,
+        differsFor: noValue,
         difference:
           'A slash at the end of a query stays. For wildcard hosts and Ingresses without a host, a port in the Host header other than 80 is kept, since Envoy cannot take it away',
       },

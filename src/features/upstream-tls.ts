@@ -5,7 +5,7 @@ import type { Secret } from '../cluster/kubernetes-object.ts';
 import type { Certificate } from '../model/certificate.ts';
 import { readAuthorities } from './authorities.ts';
 import { cipherList, knownCiphers } from './ciphers.ts';
-import { defineFeature } from './feature.ts';
+import { defineFeature, noValue } from './feature.ts';
 import { namedSecret } from './named-secret.ts';
 import type { Report } from './feature.ts';
 import { integer, matching, oneOf } from './value.ts';
@@ -94,7 +94,7 @@ const settings = {
       value: '`TLSv1`, `TLSv1.1`, `TLSv1.2`, `TLSv1.3`, with spaces between',
       default: '`TLSv1.2 TLSv1.3`',
       nginx: 'Versions of TLS towards backends',
-      differsFor: /(?!)/,
+      differsFor: noValue,
       difference: 'From the lowest to the highest, without gaps; SSL is left out. The default of nginx has no TLS 1.3',
     },
   },

@@ -1,6 +1,6 @@
 /** The host that backends are told. */
 import { describePort } from '../model/backend.ts';
-import { defineFeature } from './feature.ts';
+import { defineFeature, noValue } from './feature.ts';
 import { literal } from './route-plan.ts';
 import type { RoutePlan } from './route-plan.ts';
 import { invalid, valid } from './value.ts';
@@ -29,7 +29,7 @@ export const upstreamVhost = defineFeature({
         value: 'host, with variables',
         default: 'as the client has it',
         nginx: 'The Host header that backends see',
-        differsFor: /(?!)/,
+        differsFor: noValue,
         difference:
           'The variables are $service_name, $service_port, $namespace, $ingress_name, $host and $http_host; with others, the annotation is left out',
       },

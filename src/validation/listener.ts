@@ -1,25 +1,18 @@
 /** Listeners: their filter chains, and what leads to each. */
+import { envoyCiphers } from '../model/cipher.ts';
 import { dnsNameFault } from './address.ts';
-import { duplicateOf, fieldsOf, listOf, refuse, textOf } from './rule.ts';
+import { fieldsOf, listOf, refuse, refuseDuplicate, textOf } from './rule.ts';
 import type { Fields } from './rule.ts';
 
 /** `Listener`. */
 export function ruleOfListener(listener: Fields): void {
   const chains = listOf(listener['filter_chains']).map(fieldsOf);
   const names = chains.map(({ name }) => textOf(name));
-  refuse(
-    'filter_chains',
-    duplicateOf(names),
-    duplicateOf(names) === undefined ? undefined : 'is the name of two filter chains',
-  );
+  refuseDuplicate('filter_chains', names, 'is the name of two filter chains');
   const matches = chains.flatMap(({ filter_chain_match: match }) =>
     match === undefined ? [] : [JSON.stringify(match)],
   );
-  refuse(
-    'filter_chains',
-    duplicateOf(matches),
-    duplicateOf(matches) === undefined ? undefined : 'is what two filter chains match',
-  );
+  refuseDuplicate('filter_chains', matches, 'is what two filter chains match');
 }
 
 /** `FilterChainMatch` and `ServerNameMatcher`: `*.` before a name is the only wildcard. */
@@ -32,10 +25,6 @@ export function ruleOfChainMatch({ server_names: names }: Fields): void {
   for (const name of listOf(names)) refuse('server_names', name, serverNameFault(textOf(name)));
 }
 
-/** Those of BoringSSL as Envoy builds it; a list with another name in it is refused as a whole. */
-const cipher =
-  /^(ECDHE-(ECDSA|RSA)-(AES128-GCM-SHA256|AES256-GCM-SHA384|CHACHA20-POLY1305|AES128-SHA|AES256-SHA)|AES128-GCM-SHA256|AES256-GCM-SHA384|AES128-SHA|AES256-SHA)$/;
-
 /** `TlsParameters`. */
 export function ruleOfTlsParameters({ cipher_suites: suites }: Fields): void {
   for (const name of listOf(suites).flatMap((each) =>
@@ -43,7 +32,7 @@ export function ruleOfTlsParameters({ cipher_suites: suites }: Fields): void {
       .replace(/^\[(.*)\]$/, '$1')
       .split('|'),
   )) {
-    refuse('cipher_suites', name, cipher.test(name) ? undefined : 'is no cipher that Envoy knows');
+    refuse('cipher_suites', name, envoyCiphers.has(name) ? undefined : 'is no cipher that Envoy knows');
   }
 }
 
@@ -57,9 +46,5 @@ export function ruleOfUpstreamTls({ sni }: Fields): void {
 export function ruleOfServerNames({ domain_matchers: matchers }: Fields): void {
   const domains = listOf(matchers).flatMap((each) => listOf(fieldsOf(each)['domains']).map(textOf));
   for (const domain of domains) refuse('domain_matchers', domain, domain === '*' ? undefined : serverNameFault(domain));
-  refuse(
-    'domain_matchers',
-    duplicateOf(domains),
-    duplicateOf(domains) === undefined ? undefined : 'leads to two filter chains',
-  );
+  refuseDuplicate('domain_matchers', domains, 'leads to two filter chains');
 }

@@ -3,7 +3,7 @@ import { readExpression } from '../model/expression.ts';
 import { secondsIn } from '../proto/field-rules.ts';
 import { formatFault } from './format.ts';
 import { headerNameFault, headerTextFault } from './header.ts';
-import { duplicateOf, fieldsOf, listOf, numberOf, refuse, textOf } from './rule.ts';
+import { fieldsOf, listOf, numberOf, refuse, refuseDuplicate, textOf } from './rule.ts';
 import type { Fields } from './rule.ts';
 
 /** `RegexMatcher` of Envoy and of xDS. */
@@ -76,7 +76,7 @@ export function ruleOfAction(action: Fields): void {
   const { prefix_rewrite: prefix } = action;
   if (prefix !== undefined) refuse('prefix_rewrite', prefix, pathFault(textOf(prefix)));
   const upgrades = listOf(action['upgrade_configs']).map((each) => textOf(fieldsOf(each)['upgrade_type']));
-  refuse('upgrade_configs', duplicateOf(upgrades), duplicateOf(upgrades) === undefined ? undefined : 'is there twice');
+  refuseDuplicate('upgrade_configs', upgrades, 'is there twice');
 }
 
 /** A host with or without a port. */

@@ -36,11 +36,16 @@ export function numberOf(value: unknown): number {
   return typeof value === 'number' || (typeof value === 'string' && value !== '') ? Number(value) : NaN;
 }
 
-/** The first text that is there twice, without regard to case. */
-export function duplicateOf(texts: readonly string[]): string | undefined {
+/**
+ * Texts that must differ, whatever their case.
+ *
+ * @throws InvalidMessage for the first that is there twice, with the fault as the end of the sentence
+ */
+export function refuseDuplicate(field: string, texts: readonly string[], fault: string): void {
   const seen = new Set<string>();
-  return texts.find((text) => {
+  const duplicate = texts.find((text) => {
     const known = text.toLowerCase();
     return seen.has(known) || !seen.add(known);
   });
+  if (duplicate !== undefined) refuse(field, duplicate, fault);
 }

@@ -1,5 +1,5 @@
 /** Hosts and the tables that they are in: domains that are hosts, each of them once. */
-import { duplicateOf, fieldsOf, listOf, refuse, textOf } from './rule.ts';
+import { fieldsOf, listOf, refuse, refuseDuplicate, textOf } from './rule.ts';
 import type { Fields } from './rule.ts';
 
 const exact = /^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?$/;
@@ -20,7 +20,7 @@ export function ruleOfVirtualHost(host: Fields): void {
   const domains = listOf(host['domains']).map(textOf);
   for (const domain of domains) refuse('domains', domain, domainFault(domain));
   if (domains.length < 2) return;
-  refuse('domains', duplicateOf(domains), duplicateOf(domains) === undefined ? undefined : 'is there twice');
+  refuseDuplicate('domains', domains, 'is there twice');
 }
 
 /**
@@ -38,15 +38,7 @@ export function ruleOfLoneVirtualHost({ name, domains }: Fields): void {
 export function ruleOfRouteConfiguration(table: Fields): void {
   const hosts = listOf(table['virtual_hosts']).map(fieldsOf);
   const domains = hosts.flatMap((host) => listOf(host['domains']).map(textOf));
-  refuse(
-    'virtual_hosts',
-    duplicateOf(domains),
-    duplicateOf(domains) === undefined ? undefined : 'is the domain of two hosts',
-  );
+  refuseDuplicate('virtual_hosts', domains, 'is the domain of two hosts');
   const names = hosts.map(({ name }) => textOf(name));
-  refuse(
-    'virtual_hosts',
-    duplicateOf(names),
-    duplicateOf(names) === undefined ? undefined : 'is the name of two hosts',
-  );
+  refuseDuplicate('virtual_hosts', names, 'is the name of two hosts');
 }

@@ -181,9 +181,10 @@ export class XdsServer {
     return this.#acceptor?.connections ?? 0;
   }
 
-  /** Whether the stream is that of a client that came back with something that it had. */
-  isResumed(stream: number): boolean {
-    return [...this.#streams.values()].some(({ id, session }) => id === stream && session.isResumed);
+  /** Whether the client of the stream has taken anything, now or before it came back. */
+  hasTaken(stream: number): boolean {
+    for (const { id, session } of this.#streams.values()) if (id === stream) return session.hasTaken;
+    return false;
   }
 
   /** What the streams make of a version of a resource, without some of them. */

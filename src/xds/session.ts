@@ -85,6 +85,8 @@ export class Session {
   #ordered: readonly Subscription[] = [];
   /** When the client had asked for another type for the last time. */
   #openedAt: number | undefined;
+  /** Whether the client has accepted a response with anything in it. */
+  #hasAccepted = false;
 
   constructor(
     protocol: 'sotw' | 'delta',
@@ -163,9 +165,9 @@ export class Session {
     return this.#ordered.reduce((sum, { dirty }) => sum + dirty.size, 0);
   }
 
-  /** Whether the client came back with something that it had. */
-  get isResumed(): boolean {
-    return this.#ordered.some((subscription) => subscription.isResumed);
+  /** Whether the client has accepted anything, or came back with something that it had. */
+  get hasTaken(): boolean {
+    return this.#hasAccepted || this.#ordered.some(({ isResumed }) => isResumed);
   }
 
   /** Whether the client has this state of a resource, might still take it, or neither. */
@@ -203,6 +205,7 @@ export class Session {
     const { batch, names } = answered;
     if (refusal === undefined) {
       noteAccepted(subscription, this.protocol, answered);
+      this.#hasAccepted ||= batch.resources.length > 0;
       return { kind: 'ack', nonce, batch };
     }
     const culprits = isolate(subscription, this.protocol, answered, refusal, this.#view.sequence);

@@ -150,6 +150,12 @@ describeWithEnvoy('what an Envoy refuses', () => {
       expect(await statusOf(envoy, `${name}.test`, 'https')).toBe(200);
     }, five);
   };
+  const startLab = async (...objects: readonly KubernetesObject[]): Promise<Lab> => {
+    const lab = new Lab({ spoil, configMap: settings });
+    lab.apply(ingressClass(), configMap('settings', {}), ...objects);
+    await lab.start();
+    return lab;
+  };
   const blamed = (lab: Lab): readonly string[] => [
     ...new Set(lab.problems('RefusedByEnvoy').map(({ object }) => `${object.kind} ${object.namespace}/${object.name}`)),
   ];
@@ -159,15 +165,7 @@ describeWithEnvoy('what an Envoy refuses', () => {
       '$what, of an object that was good: it is named, keeps its good form, costs nobody else, and heals',
       async ({ objects, healed, culprit }) => {
         const { port } = backend;
-        const lab = new Lab({ spoil, configMap: settings });
-        lab.apply(
-          ingressClass(),
-          configMap('settings', {}),
-          ...site('a', port),
-          ...site('b', port),
-          ...site('bad', port),
-        );
-        await lab.start();
+        const lab = await startLab(...site('a', port), ...site('b', port), ...site('bad', port));
         let envoy: RunningEnvoy | undefined;
         let late: RunningEnvoy | undefined;
         try {
@@ -197,15 +195,7 @@ describeWithEnvoy('what an Envoy refuses', () => {
 
   it.each(faults)('$what, before the first Envoy and the control plane start: all others are served', async (fault) => {
     const { port } = backend;
-    const lab = new Lab({ spoil, configMap: settings });
-    lab.apply(
-      ingressClass(),
-      configMap('settings', {}),
-      ...site('a', port),
-      ...fault.objects(port),
-      ...site('b', port),
-    );
-    await lab.start();
+    const lab = await startLab(...site('a', port), ...fault.objects(port), ...site('b', port));
     const envoys: RunningEnvoy[] = [];
     try {
       for (const protocol of ['delta', 'sotw'] as const) {
@@ -229,15 +219,7 @@ describeWithEnvoy('what an Envoy refuses', () => {
     'all faults one after the other, and a restart amid each, under traffic of others over %s: no request is lost',
     async (protocol) => {
       const { port } = backend;
-      const lab = new Lab({ spoil, configMap: settings });
-      lab.apply(
-        ingressClass(),
-        configMap('settings', {}),
-        ...site('a', port),
-        ...site('b', port),
-        ...site('bad', port),
-      );
-      await lab.start();
+      const lab = await startLab(...site('a', port), ...site('b', port), ...site('bad', port));
       const envoy = await joinEnvoy({ xdsPort: lab.port, protocol });
       try {
         await Promise.all(['a', 'b', 'bad'].map((name) => serves(envoy, name)));
@@ -273,11 +255,9 @@ describeWithEnvoy('what an Envoy refuses', () => {
 
   it('a host of three Ingresses, of which one turns bad: the two others change as they are asked to', async () => {
     const { port } = backend;
-    const lab = new Lab({ spoil, configMap: settings });
     const part = (name: string, annotations: Readonly<Record<string, string>> = {}): Ingress =>
       ingress(name, { hosts: { 'shared.test': { [`/${name}`]: 'a:80' } }, annotations });
-    lab.apply(ingressClass(), configMap('settings', {}), ...site('a', port), part('one'), part('two'), part('three'));
-    await lab.start();
+    const lab = await startLab(...site('a', port), part('one'), part('two'), part('three'));
     const envoy = await joinEnvoy({ xdsPort: lab.port });
     const get = async (path: string): Promise<string> => {
       const answer = await httpRequest({ port: await envoy.listenerPort('http'), host: 'shared.test', path });
@@ -346,10 +326,8 @@ describeWithEnvoy('what an Envoy refuses', () => {
 
   it('tells of it in the log and the metrics, without what is secret', async () => {
     const { port } = backend;
-    const lab = new Lab({ spoil, configMap: settings });
+    const lab = await startLab(...site('a', port), ...site('bad', port));
     const { cert, key } = pairOf('bad', [poison.secret]);
-    lab.apply(ingressClass(), configMap('settings', {}), ...site('a', port), ...site('bad', port));
-    await lab.start();
     const envoy = await joinEnvoy({ xdsPort: lab.port });
     try {
       await serves(envoy, 'bad');

@@ -9,6 +9,7 @@ import { typeUrl } from '../../src/proto/type-url.ts';
 import type { ServerLimits } from '../../src/xds/limits.ts';
 import type { TlsMaterial } from '../../src/xds/mutual-tls.ts';
 import { XdsServer } from '../../src/xds/server.ts';
+import type { XdsServerOptions } from '../../src/xds/server.ts';
 import { certificate, certificateAuthority } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import { adsPaths, requestFrame, requestHeaders } from '../support/grpc-frame.ts';
@@ -31,35 +32,28 @@ let witness: Witness;
 let sockets: Socket[] = [];
 let refusals: string[] = [];
 
-async function start(limits: Partial<ServerLimits>): Promise<void> {
+async function serve(options: Pick<XdsServerOptions, 'limits' | 'tls'>): Promise<void> {
   sockets = [];
   refusals = [];
   server = new XdsServer({
     host: '127.0.0.1',
     port: 0,
-    limits,
+    ...options,
     observe: () => undefined,
     observeRefusal: (reason) => refusals.push(reason),
   });
   port = await server.start();
   server.publish(changes([cluster('one')]));
+}
+
+async function start(limits: Partial<ServerLimits>): Promise<void> {
+  await serve({ limits });
   witness = new Witness(server, port);
   await witness.seeChange();
 }
 
 async function startSecure(limits: Partial<ServerLimits>): Promise<void> {
-  sockets = [];
-  refusals = [];
-  server = new XdsServer({
-    host: '127.0.0.1',
-    port: 0,
-    limits,
-    tls,
-    observe: () => undefined,
-    observeRefusal: (reason) => refusals.push(reason),
-  });
-  port = await server.start();
-  server.publish(changes([cluster('one')]));
+  await serve({ limits, tls });
 }
 
 function open(from = '127.0.0.1'): Socket {
