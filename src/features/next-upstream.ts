@@ -1,7 +1,9 @@
 /** When a request is tried again on another endpoint, and how often. */
+import { any } from '../proto/message.ts';
 import { defineFeature } from './feature.ts';
 import { defaultTimeouts, proxyTimeouts } from './proxy-timeouts.ts';
 import { defaultRetryPolicy } from './retry-policy.ts';
+import { overwrite } from './route-plan.ts';
 import type { HeaderMatcher, RoutePlan } from './route-plan.ts';
 import { boolean, integer, invalid, valid } from './value.ts';
 import type { Parse } from './value.ts';
@@ -28,8 +30,10 @@ const conditionList: Parse<readonly string[]> = (text) => {
 /** Stands for "without a limit", which no proxy should have. */
 const mostTries = 10;
 
+const name = 'next-upstream';
+
 export const nextUpstream = defineFeature({
-  name: 'next-upstream',
+  name,
   settings: {
     conditions: {
       annotation: 'proxy-next-upstream',
@@ -42,7 +46,7 @@ export const nextUpstream = defineFeature({
         nginx:
           'For what a request is tried again on another endpoint. POST, LOCK and PATCH only while nothing has been sent, unless there is `non_idempotent`',
         difference:
-          'Without the annotation, no method is tried again once the request has been sent. `error`, `timeout` and `invalid_header` without the others also stand for broken connections. Requests with more than 32 KiB of a body are not tried again once they have been sent',
+          'Without the annotation, what has been sent is tried again when its connection breaks, but not after a timeout. `error`, `timeout` and `invalid_header` without the others also stand for broken connections. Requests with more than 32 KiB of a body are not tried again once they have been sent',
       },
     },
     tries: {
@@ -90,13 +94,37 @@ export const nextUpstream = defineFeature({
   route({ conditions, retries, isForAllMethods }, plan) {
     if (conditions === undefined || retries === 0) {
       plan.retry({ num_retries: retries });
+      if (retries === 0) plan.removeRequestHeaders(retryOn);
       return;
     }
+    plan.removeRequestHeaders(retryOn);
     const asked = conditions.length === 0 ? ['error', 'timeout'] : conditions;
     plan.split([
       ...(isForAllMethods ? [] : [{ when: { headers: [onceOnly] }, amend: () => retryUnsent(asked, retries, plan) }]),
       { when: {}, amend: () => retryAll(asked, retries, plan) },
     ]);
+  },
+
+  /**
+   * To what the cluster's policy retries, a header adds what a request of that method may be tried again for. Envoy's router
+   * takes it away; that of a client never gets here, because to Envoy all of them are external.
+   */
+  filter() {
+    return {
+      isOn: true,
+      config: any('envoy.extensions.common.matching.v3.ExtensionWithMatcher', {
+        extension_config: { name, typed_config: retryBroken },
+        xds_matcher: {
+          matcher_tree: {
+            input: {
+              name: 'method',
+              typed_config: any('envoy.type.matcher.v3.HttpRequestHeaderMatchInput', { header_name: ':method' }),
+            },
+            exact_match_map: { map: Object.fromEntries(onceOnlyMethods.map((method) => [method, skip])) },
+          },
+        },
+      }),
+    };
   },
 
   /** What a cluster says would be before what the routes say. */
@@ -109,7 +137,26 @@ export const nextUpstream = defineFeature({
   },
 });
 
-const onceOnly: HeaderMatcher = { name: ':method', string_match: { safe_regex: { regex: 'POST|LOCK|PATCH' } } };
+/** What may have been carried out is not asked for again by these. */
+const onceOnlyMethods = ['POST', 'LOCK', 'PATCH'];
+
+const onceOnly: HeaderMatcher = {
+  name: ':method',
+  string_match: { safe_regex: { regex: onceOnlyMethods.join('|') } },
+};
+
+const retryOn = 'x-envoy-retry-on';
+
+const retryBroken = any('envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', {
+  mutations: { request_mutations: [{ append: overwrite(retryOn, 'reset') }] },
+});
+
+const skip = {
+  action: {
+    name: 'skip',
+    typed_config: any('envoy.extensions.filters.common.matcher.action.v3.SkipFilter', {}),
+  },
+};
 
 function isOfConnection(word: string): boolean {
   return word === 'error' || word === 'timeout' || word === 'invalid_header';

@@ -35,7 +35,8 @@ export function translateCluster(
           max_connections: unlimited,
           max_pending_requests: unlimited,
           max_requests: unlimited,
-          retry_budget: { budget_percent: { value: 20 }, min_retry_concurrency: 10 },
+          // A fifth more load at most while all fail; but what one pod had in hand when it broke may all be asked again at once.
+          retry_budget: { budget_percent: { value: 20 }, min_retry_concurrency: 100 },
         },
       ],
     },

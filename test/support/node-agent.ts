@@ -54,14 +54,16 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     await api.report(pod, runningStatus(address));
     return { pod, server, address, end: undefined };
   };
-  const linger = async (address: string): Promise<void> => {
+  const linger = async (address: string, server: PodServer): Promise<void> => {
     const began = performance.now();
     const lingered = () => performance.now() - began;
-    while (!over.signal.aborted && lingered() < lingerMs && (await options.isUsed(address))) await pause(lookEveryMs);
+    // Workers of an Envoy learn of it after its admin interface, and close their connections then.
+    const isUsed = async () => (await options.isUsed(address)) || server.isConnected();
+    while (!over.signal.aborted && lingered() < lingerMs && (await isUsed())) await pause(lookEveryMs);
     longestUse = Math.max(longestUse, lingered());
   };
   const end = async ({ pod, server, address }: RunningPod): Promise<void> => {
-    await linger(address);
+    await linger(address, server);
     await server.stop();
     await api.remove(pod);
     pods.delete(pod.metadata.uid);

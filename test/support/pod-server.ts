@@ -12,6 +12,8 @@ export interface PodServerOptions {
 
 export interface PodServer {
   readonly name: string;
+  /** Whether anybody has a connection that another request may come over: none that was upgraded. */
+  readonly isConnected: () => boolean;
   /**
    * Listens no longer, says goodbye on WebSockets (`goodbye`), answers what it has been asked, and closes each connection after
    * the last answer. Fulfilled when all are closed.
@@ -33,10 +35,15 @@ export async function startPodServer({ name, address, ports }: PodServerOptions)
   const upgraded = new Set<Duplex>();
   /** Connections without a request so far, for which Node's `close` would wait. */
   const unused = new Set<Socket>();
+  const open = new Set<Duplex>();
   let isStopping = false;
   const connected = (socket: Socket): void => {
     unused.add(socket);
-    socket.once('close', () => unused.delete(socket));
+    open.add(socket);
+    socket.once('close', () => {
+      unused.delete(socket);
+      open.delete(socket);
+    });
   };
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     unused.delete(request.socket);
@@ -51,6 +58,7 @@ export async function startPodServer({ name, address, ports }: PodServerOptions)
   };
   const upgrade = (request: IncomingMessage, socket: Duplex): void => {
     unused.delete(request.socket);
+    open.delete(socket);
     upgraded.add(socket);
     socket.once('close', () => upgraded.delete(socket));
     acceptUpgrade(request, socket);
@@ -60,6 +68,7 @@ export async function startPodServer({ name, address, ports }: PodServerOptions)
   for (const server of servers) server.on('connection', connected).on('request', answer).on('upgrade', upgrade);
   return {
     name,
+    isConnected: () => open.size > 0,
     async stop() {
       isStopping = true;
       const closed = servers.map((server) => new Promise<void>((fulfil) => server.close(() => fulfil())));

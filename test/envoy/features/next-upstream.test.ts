@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import type { Socket } from 'node:net';
 import { expect, it } from '@jest/globals';
 import { endpointSlice, service } from '../../support/objects.ts';
 import { describeWithEnvoy } from '../../support/tools.ts';
@@ -14,6 +15,11 @@ describeWithEnvoy('tries on other endpoints', () => {
       response.writeHead(status).end('refused');
     },
   });
+  const held = new Set<Socket>();
+  const breakHeld = (): void => {
+    for (const socket of held) socket.resetAndDestroy();
+    held.clear();
+  };
   const stage = scene({
     backends: {
       web: {},
@@ -23,6 +29,14 @@ describeWithEnvoy('tries on other endpoints', () => {
         handler: (request) => {
           tries += 1;
           request.socket.destroy();
+        },
+      },
+      crashing: {
+        handler: (request) => {
+          tries += 1;
+          held.add(request.socket);
+          if (tries > 80) breakHeld();
+          else setTimeout(breakHeld, 300);
         },
       },
       silent: {
@@ -68,11 +82,46 @@ describeWithEnvoy('tries on other endpoints', () => {
       ...to('five', 'unavailable', { ...words, 'proxy-next-upstream-tries': '5', 'proxy-next-upstream-timeout': '3' }),
       ...to('endless', 'unavailable', { ...words, 'proxy-next-upstream-tries': '0' }),
       ...to('once-by-default', 'breaks', { 'proxy-next-upstream-tries': '1' }),
+      ...to('five-by-default', 'breaks', { 'proxy-next-upstream-tries': '5' }),
     });
     expect(await triesOf('once')).toEqual([503, 1]);
     expect(await triesOf('five')).toEqual([503, 5]);
     expect(await triesOf('endless')).toEqual([503, 10]);
     expect((await triesOf('once-by-default'))[1]).toBe(1);
+    expect((await triesOf('five-by-default'))[1]).toBe(5);
+    expect((await triesOf('five-by-default', post))[1]).toBe(1);
+  });
+
+  it('are made when a connection breaks, without any annotation, for methods that may be repeated', async () => {
+    await stage.apply({ ...to('plain', 'breaks', {}), ...to('never', 'breaks', { 'proxy-next-upstream': 'off' }) });
+    for (const method of ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS'])
+      expect([method, ...(await triesOf('plain', { method }))]).toEqual([method, 502, 3]);
+    expect(await triesOf('plain', { method: 'PUT', body: 'x' })).toEqual([502, 3]);
+    for (const method of ['POST', 'PATCH', 'LOCK'])
+      expect([method, ...(await triesOf('plain', { method }))]).toEqual([method, 502, 1]);
+    expect(await triesOf('never')).toEqual([502, 1]);
+  });
+
+  it('are made for all that a pod had in hand when it broke', async () => {
+    await stage.apply(
+      to('crash', 'fleet', {}),
+      service('fleet', { http: 80 }),
+      endpointSlice('fleet-1', 'fleet', { http: stage.backend('crashing').port }, ['127.0.0.1']),
+      endpointSlice('fleet-2', 'fleet', { http: stage.backend('web').port }, ['127.0.0.1']),
+    );
+    tries = 0;
+    const answers = await Promise.all(Array.from({ length: 180 }, () => stage.ask('crash.test/')));
+    expect(tries).toBeGreaterThan(50);
+    expect(answers.map(({ status }) => status).filter((status) => status !== 200)).toEqual([]);
+  });
+
+  it('are not what a client decides, and nothing of them is seen by a backend', async () => {
+    await stage.apply({ ...to('plain', 'breaks', {}), ...to('seen', 'web', {}) });
+    const wish = { headers: { 'x-envoy-retry-on': 'reset', 'x-envoy-max-retries': '9' } };
+    expect(await triesOf('plain', { ...post, ...wish })).toEqual([502, 1]);
+    expect(await triesOf('plain', wish)).toEqual([502, 3]);
+    const { echo } = await stage.ask('seen.test/', wish);
+    expect(Object.keys(echo?.headers ?? {}).filter((name) => name.includes('retr'))).toEqual([]);
   });
 
   it('are made when a connection breaks or nothing comes, where that is asked for', async () => {
