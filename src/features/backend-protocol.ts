@@ -5,10 +5,11 @@ import { invalid, valid } from './value.ts';
 import type { Parse } from './value.ts';
 
 interface Policy {
-  readonly protocol: BackendProtocol;
+  /** `client` is the scheme that the client came by. */
+  readonly protocol: BackendProtocol | 'client';
 }
 
-const parse: Parse<BackendProtocol | ''> = (text) => {
+const parse: Parse<Policy['protocol'] | ''> = (text) => {
   switch (text.toUpperCase()) {
     case 'HTTP':
       return valid('http1');
@@ -19,14 +20,14 @@ const parse: Parse<BackendProtocol | ''> = (text) => {
     case 'GRPCS':
       return valid('http2-tls');
     case 'AUTO_HTTP':
-      return invalid('is not supported', 'write HTTP or HTTPS, whichever the backend speaks');
+      return valid('client');
     case 'FCGI':
       return invalid(
         'is not supported, because Envoy speaks no FastCGI',
         'put a web server in front of the FastCGI server, in its Pod',
       );
     default:
-      return invalid('is no protocol', 'write HTTP, HTTPS, GRPC or GRPCS');
+      return invalid('is no protocol', 'write HTTP, HTTPS, AUTO_HTTP, GRPC or GRPCS');
   }
 };
 
@@ -39,11 +40,12 @@ export const backendProtocol = defineFeature({
       parse,
       default: '',
       documentation: {
-        value: 'HTTP, HTTPS, GRPC or GRPCS, in any case',
+        value: 'HTTP, HTTPS, AUTO_HTTP, GRPC or GRPCS, in any case',
         default: 'HTTP',
-        nginx: 'The protocol towards the backends. HTTPS and GRPCS do not prove who the backend is',
+        nginx:
+          'The protocol towards the backends; AUTO_HTTP is HTTPS for clients that came over TLS, and HTTP for others. HTTPS and GRPCS do not prove who the backend is',
         differsFor: noValue,
-        difference: 'Without it, the `appProtocol` of the Service port decides. AUTO_HTTP and FCGI are not supported',
+        difference: 'Without it, the `appProtocol` of the Service port decides. FCGI is not supported',
       },
     },
   },
@@ -56,7 +58,11 @@ export const backendProtocol = defineFeature({
     return { protocol };
   },
 
+  backendOverTls({ protocol }): Policy | undefined {
+    return protocol === 'client' ? { protocol: 'http1-tls' } : undefined;
+  },
+
   cluster({ protocol }, plan) {
-    plan.protocol = protocol;
+    plan.protocol = protocol === 'client' ? 'http1' : protocol;
   },
 });

@@ -1,5 +1,4 @@
 /** Gives some of the requests of a path to the backend of another Ingress, by header, by cookie or by chance. */
-import { backendName } from '../model/backend.ts';
 import { regexFault } from '../model/path-regex.ts';
 import { affinity, isBoundTo } from './affinity.ts';
 import { defineFeature, noValue } from './feature.ts';
@@ -165,7 +164,7 @@ export const canary = defineFeature({
     if (split === undefined || second === undefined) return;
     const toCanary = (when: Condition): Case => ({
       when,
-      amend: () => plan.action({ cluster: backendName(second.backend) }),
+      amend: () => plan.action({ cluster: plan.clusterOf(second.backend) }),
     });
     plan.split([
       ...(isSticky ? sessionCases(plan, toCanary) : []),

@@ -145,6 +145,8 @@ export interface Feature<S extends Settings, P, D> {
   isPassedThrough?(policy: P): boolean;
   /** The part of the policy that the backends need a cluster of their own for: equal data share one. */
   backend?(policy: P): D | undefined;
+  /** That part for requests that came over TLS, where it is another. */
+  backendOverTls?(data: D): D | undefined;
   cluster?(data: D, plan: ClusterPlan): void;
   /** What goes for all connections; the policy is that of the ConfigMap. */
   connections?(policy: P, plan: ConnectionPlan): void;

@@ -9,6 +9,7 @@ import type { ClusterPlan } from './cluster-plan.ts';
 import { connectionPlan } from './connection-plan.ts';
 import type { ConnectionFlags, ConnectionPlan } from './connection-plan.ts';
 import type { ConnectionManager, Scheme } from './feature.ts';
+import { backendOverTls } from './policies.ts';
 import { featureNamed, features } from './registry.ts';
 import { RoutePlan } from './route-plan.ts';
 import type { HostFacts } from './route-plan.ts';
@@ -16,7 +17,7 @@ import type { HostFacts } from './route-plan.ts';
 type EnvoyFilter = MessageTypes['envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter'];
 
 export function planRoute(scheme: Scheme, host: HostFacts, route: Route, spare?: Backend): RoutePlan {
-  const plan = new RoutePlan(scheme, host, route, spare);
+  const plan = new RoutePlan(scheme, host, route, backendOverTls, spare);
   const { byFeature } = route.policies;
   for (const name of Object.keys(byFeature)) {
     const feature = featureNamed(name);
@@ -30,7 +31,7 @@ export function planRoute(scheme: Scheme, host: HostFacts, route: Route, spare?:
 
 /** What answers before all paths of the host. */
 export function planHost(scheme: Scheme, facts: HostFacts, { policies }: Host, route: Route): RoutePlan {
-  const plan = new RoutePlan(scheme, facts, route);
+  const plan = new RoutePlan(scheme, facts, route, backendOverTls);
   const { byFeature } = policies;
   // They come from several Ingresses, in any order.
   for (const feature of Object.keys(byFeature).length === 0 ? [] : features) {

@@ -155,6 +155,17 @@ export function backendVariant({ byFeature }: Policies): BackendVariant | undefi
   return Object.keys(policies).length === 0 ? undefined : clusterVariant(policies);
 }
 
+/** A backend as requests that came over TLS go to it. */
+export function backendOverTls(backend: Backend): Backend {
+  const { policies = {} } = backend;
+  const others = Object.keys(policies).flatMap((name) => {
+    const data = featureNamed(name)?.backendOverTls?.(policies[name]);
+    return data === undefined ? [] : [[name, data] as const];
+  });
+  if (others.length === 0) return backend;
+  return { ...backend, ...clusterVariant({ ...policies, ...Object.fromEntries(others) }) };
+}
+
 /** What TLS clients of a host are asked for. */
 export function clientAuthenticationOf({ byFeature }: Policies): ClientAuthentication | undefined {
   return Object.keys(byFeature).flatMap((name) => featureNamed(name)?.clientAuthentication?.(byFeature[name]) ?? [])[0];

@@ -1,4 +1,5 @@
 /** The Envoy routes that one path of a host becomes, as the features put them together. */
+import { backendName } from '../model/backend.ts';
 import type { Backend } from '../model/backend.ts';
 import type { Host, Route } from '../model/host.ts';
 import type { AnyMessage, MessageTypes } from '../proto/message.ts';
@@ -68,17 +69,25 @@ export class RoutePlan {
   readonly route: Route;
   /** The spare backend of the route, if it has endpoints. */
   readonly spare: Backend | undefined;
+  readonly #overTls: (backend: Backend) => Backend;
   readonly #asked: EnvoyRoute[] = [];
   readonly #answers: (Answer & { readonly match?: Partial<RouteMatch> })[] = [];
   readonly #everywhere: Record<string, AnyMessage> = {};
   #branches: readonly Branch[] = untouched;
   #isAnswered = false;
 
-  constructor(scheme: Scheme, host: HostFacts, route: Route, spare?: Backend) {
+  /** @param overTls a backend as requests that came over TLS go to it */
+  constructor(scheme: Scheme, host: HostFacts, route: Route, overTls: (backend: Backend) => Backend, spare?: Backend) {
     this.scheme = scheme;
+    this.#overTls = overTls;
     this.spare = spare;
     this.host = host;
     this.route = route;
+  }
+
+  /** Where requests to a backend go. */
+  clusterOf(backend: Backend): string {
+    return backendName(this.scheme === 'https' ? this.#overTls(backend) : backend);
   }
 
   /** What another feature's policy for this path is. */

@@ -2,7 +2,6 @@
 import { errorHeaders } from '../features/custom-errors.ts';
 import { planHost, planRoute } from '../features/output.ts';
 import type { HostFacts, RoutePlan } from '../features/route-plan.ts';
-import { backendName } from '../model/backend.ts';
 import type { Backend } from '../model/backend.ts';
 import { anyHost, isRoot } from '../model/host.ts';
 import type { Host, Route } from '../model/host.ts';
@@ -202,10 +201,10 @@ function translateAction({ action }: Route, plan: RoutePlan, hasEndpoints: Place
     case 'backend': {
       const { spare } = plan;
       if (spare === undefined || hasEndpoints(action.backend)) {
-        return { route: { cluster: backendName(action.backend), ...routeDefaults } };
+        return { route: { cluster: plan.clusterOf(action.backend), ...routeDefaults } };
       }
       plan.requestHeaders(...errorHeaders(503, plan));
-      return { route: { cluster: backendName(spare), ...routeDefaults } };
+      return { route: { cluster: plan.clusterOf(spare), ...routeDefaults } };
     }
     case 'unavailable':
       return { direct_response: { status: 503 } };

@@ -2,7 +2,7 @@
 import type { KubernetesObject, Kind } from '../cluster/kubernetes-object.ts';
 import type { Graph, Input, Look, Table } from '../cluster/table.ts';
 import type { ObjectLookup } from '../features/object-lookup.ts';
-import { readDefaults, readPolicies } from '../features/policies.ts';
+import { backendOverTls, readDefaults, readPolicies } from '../features/policies.ts';
 import type { Defaults, FeatureSettings } from '../features/policies.ts';
 import { resolveBackend } from '../ingress/backend-resolution.ts';
 import type { BackendPolicy, ResolvedBackend } from '../ingress/backend-resolution.ts';
@@ -170,7 +170,8 @@ function backendTables(
     const backend = own[0]?.backend;
     if (backend === undefined) return undefined;
     const service = look(objects.Service, objectKey({ namespace: backend.namespace, name: backend.service }));
-    return resolveBackend(backend, service, distinct(own.map(({ origin }) => origin)), policy);
+    const told = own.filter(({ isOverTls }) => isOverTls !== true);
+    return resolveBackend(backend, service, distinct(told.map(({ origin }) => origin)), policy);
   });
   return { backends, hostsOfBackend: users };
 }
@@ -250,6 +251,8 @@ function claimsBySecret({ hosts }: IngressReading): ReadonlyMap<string, readonly
 interface BackendUse {
   readonly backend: Backend;
   readonly origin: Origin;
+  /** Whether it is another one over TLS only: what is wrong with it is said of the first. */
+  readonly isOverTls?: true;
 }
 
 function usesByBackend(routes: readonly Route[]): ReadonlyMap<string, readonly BackendUse[]> {
@@ -273,7 +276,10 @@ function usesOf({ action, origin, canary, spare, upstreams = [] }: Route): reado
     ...(spare === undefined ? [] : [spare]),
     ...upstreams,
   ].map((backend) => ({ backend, origin }));
-  return canary === undefined ? own : [...own, canary];
+  return (canary === undefined ? own : [...own, canary]).flatMap((use) => {
+    const overTls = backendOverTls(use.backend);
+    return overTls === use.backend ? [use] : [use, { ...use, backend: overTls, isOverTls: true as const }];
+  });
 }
 
 /** Several hosts may have taken the same field of the same object. */
