@@ -2,7 +2,7 @@
 import type { KubernetesObject } from '../../src/cluster/kubernetes-object.ts';
 import type { ObjectUpdate, TranslationOptions } from '../../src/translation/translation.ts';
 import { Translation } from '../../src/translation/translation.ts';
-import type { StreamEvent } from '../../src/xds/discovery-stream.ts';
+import type { DiscoveryStream, StreamEvent } from '../../src/xds/discovery-stream.ts';
 import type { ServerLimits } from '../../src/xds/limits.ts';
 import { XdsServer } from '../../src/xds/server.ts';
 import { applied, deleted } from './objects.ts';
@@ -11,8 +11,8 @@ export interface Serving {
   readonly port: number;
   readonly server: XdsServer;
   readonly translation: Translation;
-  /** What happened on all streams so far. */
-  readonly events: readonly StreamEvent[];
+  /** What happened on all streams so far, and the id of the node that each is of. */
+  readonly events: readonly (StreamEvent & { readonly node: string })[];
   apply(...objects: readonly KubernetesObject[]): void;
   remove(...objects: readonly KubernetesObject[]): void;
   stop(): Promise<void>;
@@ -30,9 +30,11 @@ export async function startServing(
   onPort = 0,
   limits: Partial<ServerLimits> = {},
 ): Promise<Serving> {
-  const events: StreamEvent[] = [];
+  const events: Serving['events'][number][] = [];
   const translation = new Translation(options);
-  const observe = (_stream: unknown, event: StreamEvent): number => events.push(event);
+  const observe = ({ node }: DiscoveryStream, event: StreamEvent): void => {
+    events.push({ ...event, node: node.id ?? '' });
+  };
   const server = new XdsServer({ host: '127.0.0.1', port: onPort, limits, observe });
   const port = await server.start();
   const publish = (updates: readonly ObjectUpdate[]): void => {
