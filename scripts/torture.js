@@ -24,7 +24,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const suites = [
   { name: 'anything, in any order', paths: ['test/kube/random-faults'], full: { SLUICE_FAULT_ROUNDS: '60' } },
   { name: 'rollouts', paths: ['test/kube/zero-loss', 'test/envoy/rollout'], full: { SLUICE_ENVOY_ROLLOUTS: '50' } },
-  { name: 'silence', paths: ['test/envoy/stopped-processes'] },
+  { name: 'silence', paths: ['test/envoy/stopped-processes', 'test/envoy/silent-networks'] },
   {
     name: 'API server',
     paths: ['test/kube/watch-faults', 'test/source/kubernetes-faults', 'test/source/random-faults'],

@@ -63,6 +63,7 @@ function sessionSummary(stream: DiscoveryStream): SessionSummary {
     nodeCluster: stream.node.cluster ?? '',
     protocol: stream.protocol,
     connectedAt: stream.connectedAt.toISOString(),
+    isBehind: stream.isBehind,
     subscriptions: stream.session.subscriptions().map((subscription) => ({
       typeUrl: subscription.typeUrl,
       wildcard: subscription.wildcard,

@@ -27,6 +27,14 @@ export function observeStreams(log: Logger, metrics: Metrics): (stream: Discover
         );
         break;
       }
+      case 'behind': {
+        const { typeUrl, seconds } = event;
+        log.warn({ ...describeStream(stream), typeUrl, seconds }, 'an Envoy does not answer: it may lack the newest state');
+        break;
+      }
+      case 'caught-up':
+        log.info(describeStream(stream), 'an Envoy answers again');
+        break;
     }
   };
 }

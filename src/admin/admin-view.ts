@@ -91,6 +91,8 @@ export interface SessionSummary {
   readonly protocol: 'sotw' | 'delta';
   /** RFC 3339. */
   readonly connectedAt: string;
+  /** Whether it has left a response unanswered for 10 s. */
+  readonly isBehind: boolean;
   readonly subscriptions: readonly {
     readonly typeUrl: string;
     readonly wildcard: boolean;

@@ -213,6 +213,9 @@ export function registerViewMetrics(registry: Registry, view: AdminView): void {
     const shared = [...counts].filter(([id, count]) => id !== '' && count > 1);
     return [{ labels: {}, value: shared.length }];
   });
+  gauge('sluice_xds_streams_behind', 'Streams of Envoys that have left a response unanswered for 10 s.', [], () => [
+    { labels: {}, value: view.sessions().filter(({ isBehind }) => isBehind).length },
+  ]);
   gauge('sluice_xds_certificate_days_left', 'Days until a certificate of xDS runs out.', ['certificate'], () =>
     view.certificates().map(({ name, notAfter }) => ({
       labels: { certificate: name },

@@ -58,7 +58,10 @@ export type StreamEvent =
       readonly message: string;
       /** What is known by now to be refused by itself. */
       readonly culprits: readonly Resource[];
-    };
+    }
+  /** The client leaves a response unanswered for long; told once, until it has answered. */
+  | { readonly kind: 'behind'; readonly typeUrl: string; readonly seconds: number }
+  | { readonly kind: 'caught-up' };
 
 export interface StreamSettings {
   readonly id: number;
@@ -109,6 +112,7 @@ export class DiscoveryStream implements Turn {
   #hasNode = false;
   /** Ends the wait for a part of the connection's allowance. */
   #rest: NodeJS.Timeout | undefined;
+  #isBehind = false;
   #isOpen = true;
 
   constructor(call: DiscoveryCall, settings: StreamSettings) {
@@ -145,6 +149,11 @@ export class DiscoveryStream implements Turn {
     });
   }
 
+  /** Whether the client has left a response unanswered for long. */
+  get isBehind(): boolean {
+    return this.#isBehind;
+  }
+
   /** Soon sends what may be sent then. */
   pump(): void {
     this.#settings.turns.request(this);
@@ -167,6 +176,7 @@ export class DiscoveryStream implements Turn {
     const now = performance.now();
     const stalledMs = this.#stalledSince === undefined ? 0 : now - this.#stalledSince;
     const isSilent = !this.#hasAsked && this.#listeningSince !== undefined;
+    this.#noteUnanswered(now);
     if (stalledMs > slowAfterMs) this.#giveBack(this.#lent);
     if (stalledMs > stallMs) this.end(status.DEADLINE_EXCEEDED, `the client did not read for ${stallMs / 1_000} s`);
     else if (isSilent && now - (this.#listeningSince ?? now) > firstRequestMs) {
@@ -179,6 +189,18 @@ export class DiscoveryStream implements Turn {
     if (!this.#isOpen) return;
     this.#close();
     this.#call.emit('error', { code, details: statusDetails(details) });
+  }
+
+  #noteUnanswered(now: number): void {
+    const { unanswered } = this.session;
+    const ms = now - (unanswered?.since ?? now);
+    const isBehind = ms > this.#settings.limits.unansweredMs;
+    if (isBehind === this.#isBehind) return;
+    this.#isBehind = isBehind;
+    if (!isBehind) this.#observe({ kind: 'caught-up' });
+    else if (unanswered !== undefined) {
+      this.#observe({ kind: 'behind', typeUrl: unanswered.typeUrl, seconds: Math.round(ms / 1_000) });
+    }
   }
 
   #resume(): void {

@@ -20,6 +20,8 @@ export interface ServerLimits {
   readonly stallMs: number;
   /** How long a response is waited for to be answered before the next is sent, and a client that comes back to name its types. */
   readonly answerMs: number;
+  /** After how long it is told that a client leaves a response unanswered. */
+  readonly unansweredMs: number;
   /** How often a client is asked for a sign of life, how long it may take to give it, and how long a connection may then be silent. */
   readonly keepaliveMs: number;
   readonly keepaliveTimeoutMs: number;
@@ -54,6 +56,7 @@ export const defaultServerLimits: ServerLimits = {
   firstRequestMs: 10_000,
   stallMs: 30_000,
   answerMs: 2_000,
+  unansweredMs: 10_000,
   keepaliveMs: 16_000,
   keepaliveTimeoutMs: 8_000,
   silenceMs: 30_000,

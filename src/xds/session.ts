@@ -71,6 +71,12 @@ export type Reception =
     }
   | { readonly kind: 'stale' };
 
+export interface Unanswered {
+  readonly typeUrl: string;
+  /** Milliseconds on the clock that the session is given. */
+  readonly since: number;
+}
+
 export const defaultLimits: SessionLimits = { responseBytes: 1_000_000, ackPatienceMs: 2_000, orderPatienceMs: 10_000 };
 
 const nothing: readonly Response[] = [];
@@ -158,6 +164,16 @@ export class Session {
   /** Whether something is still to be sent, now or when the client has answered. */
   get isWaiting(): boolean {
     return this.#ordered.some((subscription) => subscription.isWaiting);
+  }
+
+  /** Of the responses that have not been answered, the oldest; undefined if there is none. */
+  get unanswered(): Unanswered | undefined {
+    let oldest: Unanswered | undefined;
+    for (const { typeUrl: type, inFlight } of this.#ordered) {
+      const since = inFlight?.waitingSince ?? Infinity;
+      if (since < (oldest?.since ?? Infinity)) oldest = { typeUrl: type, since };
+    }
+    return oldest;
   }
 
   /** How many names are still to be sent. */

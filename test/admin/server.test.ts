@@ -48,6 +48,7 @@ const view: AdminView = {
       nodeCluster: 'default',
       protocol: 'delta',
       connectedAt: '2026-01-31T12:00:00Z',
+      isBehind: true,
       subscriptions: [],
     },
   ],
@@ -178,6 +179,8 @@ describe('the admin server', () => {
         'sluice_resource_bytes{type="Cluster"} 30',
         'sluice_xds_streams{protocol="sotw"} 0',
         'sluice_xds_streams{protocol="delta"} 1',
+        'sluice_xds_streams_behind 1',
+        'sluice_xds_shared_node_ids 0',
       ]),
     );
   });

@@ -50,7 +50,7 @@ export class FaultProxy {
     return this.#bytes;
   }
 
-  /** Connections that are open now get half-open: nothing comes any more, in neither direction, and no end. */
+  /** Connections that are open now get half-open: nothing comes any more, in neither direction, and no end, until they are cut. */
   freeze(): void {
     for (const link of this.#links) link.isFrozen = true;
   }
@@ -105,11 +105,12 @@ export class FaultProxy {
     server.on('data', (chunk: Buffer) => this.#forward(link, chunk));
     server.on('error', () => client.destroy());
     client.on('close', () => {
-      this.#links.delete(link);
-      server.destroy();
+      if (!link.isFrozen) server.destroy();
+      if (server.destroyed) this.#links.delete(link);
     });
     server.on('close', () => {
       if (!link.isFrozen) client.destroy();
+      if (client.destroyed) this.#links.delete(link);
     });
   }
 
