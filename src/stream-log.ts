@@ -29,7 +29,10 @@ export function observeStreams(log: Logger, metrics: Metrics): (stream: Discover
       }
       case 'behind': {
         const { typeUrl, seconds } = event;
-        log.warn({ ...describeStream(stream), typeUrl, seconds }, 'an Envoy does not answer: it may lack the newest state');
+        log.warn(
+          { ...describeStream(stream), typeUrl, seconds },
+          'an Envoy does not answer: it may lack the newest state',
+        );
         break;
       }
       case 'caught-up':
