@@ -152,7 +152,9 @@ export class Delivery {
       ? table.all()
       : [...subscription.names].toSorted().flatMap((name) => table.get(name) ?? []);
     const present = keep.length === 0 ? covered : [...covered, ...keep];
-    draft.resources = isolation === undefined ? present : isolation.compose(present);
+    // What was accepted before may have been given up since.
+    draft.resources =
+      isolation === undefined ? present : isolation.compose(present).filter(({ name }) => subscription.covers(name));
     // What it lacks of what was sent before a refusal is new to it, and routes may name it.
     if (isolation?.differs(draft.resources) === true) draft.oldestUpsert = Math.min(draft.oldestUpsert, oldestRejected);
     return draft;

@@ -64,6 +64,8 @@ export function isolate(
     return batch.resources.filter(({ name }) => names.includes(name));
   }
   return wholes.flatMap(({ key, parts }) => {
+    // What the client has given up meanwhile, it will never accept, and nothing is to wait for that.
+    if (key !== '' && !subscription.covers(key)) return [];
     const isResumed = subscription.isResumed && !subscription.accepted.has(key);
     const isolation = subscription.isolations.get(key) ?? new Isolation(subscription.accepted.get(key) ?? []);
     subscription.isolations.set(key, isolation);

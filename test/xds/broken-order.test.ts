@@ -201,3 +201,33 @@ describe('a sotw client', () => {
 function isBadHost({ name, version }: Resource): boolean {
   return name === 'http/a' && version === virtualHost('http/a', 'new').version;
 }
+
+describe('a SotW client that refuses a table of routes which it has given up meanwhile', () => {
+  it('waits for nothing because of it: what goes is taken away', () => {
+    const client = new Conversation('sotw');
+    client.publish([...old, table('https'), cluster('other')]);
+    client.subscribe('cluster');
+    client.subscribe('routeConfiguration', 'http', 'https');
+    client.converse();
+    client.publish([virtualHost('http/a', 'other')]);
+    expect(client.sent()).toEqual(['routeConfiguration http=1+other']);
+    client.unsubscribe('routeConfiguration', 'http');
+    client.nack('routeConfiguration', 'no');
+    client.publish([], [cluster('old')]);
+    expect(client.converse()).toEqual(['cluster other=1']);
+  });
+});
+
+it('a SotW client that refuses a state of clusters is not sent those again that it has given up meanwhile', () => {
+  const client = new Conversation('sotw');
+  client.publish([cluster('a'), cluster('b'), cluster('c')]);
+  client.subscribe('cluster', 'a', 'b', 'c');
+  client.converse();
+  client.publish([cluster('a', 2), cluster('b', 2)]);
+  client.take();
+  client.unsubscribe('cluster', 'c');
+  client.nack('cluster', 'no');
+  expect(client.sent()).toEqual(['cluster a=2 b=1']);
+  client.ack();
+  expect(client.converse()).toEqual(['cluster a=2 b=2']);
+});
