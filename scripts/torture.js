@@ -49,10 +49,11 @@ const suites = [
     name: 'hostile objects',
     paths: [
       'test/envoy/hostile-annotations',
+      'test/envoy/refused-objects',
       'test/translation/hostile-objects',
       'test/translation/published-exploits',
     ],
-    full: { SLUICE_TEST_FUZZ: '50000' },
+    full: { SLUICE_TEST_FUZZ: '50000', SLUICE_GOOD_INGRESSES: '1000' },
   },
   {
     name: 'hostile xDS clients',
