@@ -26,7 +26,7 @@ export interface Metadata {
   readonly name: string;
   /** Empty for objects from files. */
   readonly uid: string;
-  /** RFC 3339, UTC, in seconds: `2026-01-31T12:00:00Z`. Empty when unknown, which sorts as oldest. */
+  /** RFC 3339, UTC, in seconds: `2026-01-31T12:00:00Z`. Empty when unknown, as in most files, which counts as youngest. */
   readonly creationTimestamp: string;
   readonly annotations: Readonly<Record<string, string>>;
 }

@@ -19,9 +19,6 @@ export interface FlagDefaults {
 /** What the origins of flags have in place of a Kubernetes kind. */
 export const flagKind = 'Flag';
 
-/** Younger than every Ingress, so that any of them wins. */
-const youngest = '~';
-
 /** Of the catch-all host, which is thereby always there, if only to answer 404, and of what known hosts do not match. */
 export function flagReading({ backendService, certificate }: FlagDefaults): IngressReading {
   const object = { kind: flagKind, namespace: '', name: 'serve' };
@@ -50,5 +47,5 @@ export function flagReading({ backendService, certificate }: FlagDefaults): Ingr
   };
   const known: HostReading = { routes: [], fallback, certificates: [], hasTls: false };
   const hosts = new Map([[anyHost, unknown], ...(fallback === undefined ? [] : [[knownHosts, known] as const])]);
-  return { object, creationTimestamp: youngest, policies: noPolicies, hosts, aliases: new Map(), problems: [] };
+  return { object, creationTimestamp: '', policies: noPolicies, hosts, aliases: new Map(), problems: [] };
 }

@@ -14,11 +14,22 @@ import type { Problem, ProblemReason } from '../model/problem.ts';
 import { flagKind } from './flag-reading.ts';
 import type { HostReading, IngressReading } from './ingress-reading.ts';
 
+/** After every time. What files hold without one has not been made in a cluster yet. */
+const unknownAge = '~';
+/** After what has no time as well. */
+const ageOfFlags = '~~';
+
 /** Oldest first, then by namespace and name. */
 export function compareAge(a: IngressReading, b: IngressReading): number {
-  const [first, second] = [a, b].map((each) => `${each.creationTimestamp}\u0000${objectKey(each.object)}`);
+  const [first, second] = [a, b].map((each) => `${ageOf(each)}\u0000${objectKey(each.object)}`);
   if (first === undefined || second === undefined || first === second) return 0;
   return first < second ? -1 : 1;
+}
+
+/** What flags say is younger than every Ingress, so that any of them wins. */
+function ageOf({ object, creationTimestamp }: IngressReading): string {
+  if (object.kind === flagKind) return ageOfFlags;
+  return creationTimestamp === '' ? unknownAge : creationTimestamp;
 }
 
 /** Those that may say something of the host, oldest first; each of the others is told. */
