@@ -1,7 +1,6 @@
 /** Reads what an ingress-nginx serves, once, and reports what Sluice would make of it. */
 import { readFile } from 'node:fs/promises';
 import { catchError, timeout } from 'rxjs';
-import { parseAllDocuments } from 'yaml';
 import type { ConfigMap, Ingress } from './cluster/kubernetes-object.ts';
 import type { Config } from './config.ts';
 import { firstReading } from './first-reading.ts';
@@ -14,6 +13,7 @@ import { openSource } from './object-source.ts';
 import { UsageError } from './setting.ts';
 import type { SourceLog } from './source/failure-log.ts';
 import { scanManifests } from './source/manifest-scan.ts';
+import { readYamlText } from './source/yaml-text.ts';
 import { Translation } from './translation/translation.ts';
 
 /** How long a cluster has to answer, in milliseconds. */
@@ -64,8 +64,8 @@ export async function findControllers(paths: readonly string[]): Promise<readonl
     .filter((text) => text.includes('nginx'))
     .flatMap((text) => {
       try {
-        const documents = parseAllDocuments(text, { prettyErrors: false, logLevel: 'silent' });
-        return [...documents].filter(({ errors }) => errors.length === 0).flatMap((each) => controllersIn(each.toJS()));
+        const { documents } = readYamlText(text);
+        return documents.filter(({ errors }) => errors.length === 0).flatMap((each) => controllersIn(each.toJS()));
       } catch {
         // Files that are broken are told of when they are read as manifests.
         return [];

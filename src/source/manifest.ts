@@ -1,11 +1,12 @@
 // Reads the text of one manifest file: YAML or JSON, several documents, Lists. Pure; problems say where they are.
 
-import { type Document, LineCounter, parseAllDocuments } from 'yaml';
+import type { Document } from 'yaml';
 import { type Kind, kinds, type KubernetesObject } from '../cluster/kubernetes-object.ts';
 import { apiVersions, projectObject } from '../cluster/projection.ts';
 import { isRecord } from '../cluster/projection/field-reader.ts';
 import type { Problem, ProblemReason } from '../model/problem.ts';
 import { messageOf } from './system-error.ts';
+import { readYamlText, type YamlText } from './yaml-text.ts';
 
 export interface Manifest {
   /** In the order of the file. */
@@ -47,32 +48,21 @@ type Path = readonly (string | number)[];
 
 class ManifestReader {
   readonly #file: string;
-  readonly #text: string;
-  readonly #lines = new LineCounter();
+  readonly #yaml: YamlText;
   readonly #objects: ManifestObject[] = [];
   readonly #problems: Problem[] = [];
   readonly #ignored: string[] = [];
 
   constructor(file: string, text: string) {
     this.#file = file;
-    this.#text = text;
+    this.#yaml = readYamlText(text);
   }
 
   read(): Manifest {
-    for (const document of this.#parse()) this.#readDocument(document);
+    for (const document of this.#yaml.documents) this.#readDocument(document);
+    for (const { message, fix, offset } of this.#yaml.refused)
+      this.#addFileProblem('InvalidYaml', offset, message, fix);
     return { objects: this.#objects, problems: this.#problems, ignored: this.#ignored };
-  }
-
-  #parse(): readonly Document[] {
-    // Pretty errors quote the text around them, which may be a private key.
-    const options = { lineCounter: this.#lines, prettyErrors: false, merge: true, logLevel: 'silent' } as const;
-    try {
-      return parseAllDocuments(this.#text, options);
-    } catch (failure) {
-      // The parser is recursive: a thousand brackets in a row are too many for the stack.
-      this.#addFileProblem('InvalidYaml', 0, `It cannot be read: ${messageOf(failure)}`, 'Correct the syntax');
-      return [];
-    }
   }
 
   #readDocument(document: Document): void {
@@ -158,7 +148,7 @@ class ManifestReader {
   }
 
   #place(position: number): { readonly line: number; readonly text: string } {
-    const { line, col } = this.#lines.linePos(position);
+    const { line, col } = this.#yaml.lines.linePos(position);
     return { line, text: `${this.#file} line ${line} column ${col}` };
   }
 }

@@ -138,13 +138,40 @@ describe('parseManifest', () => {
     expect(parse(text).problems[0]?.message).toContain(message);
   });
 
-  it('refuses aliases that multiply without end, and brackets without end', () => {
+  it('refuses aliases that multiply without end, form a circle, or are too many to look up', () => {
     const lines = Array.from({ length: 9 }, (_, index) => {
       const items = Array.from({ length: 9 }, () => (index === 0 ? 'x' : `*a${index - 1}`));
       return `a${index}: &a${index} [${items.join(', ')}]`;
     });
     expect(parse(lines.join('\n')).problems).toMatchObject([{ reason: 'InvalidYaml' }]);
-    expect(parse('['.repeat(20_000)).problems).toMatchObject([{ reason: 'InvalidYaml' }]);
+    expect(parse(`${ingressYaml}\nmore: &more { more: *more }`).objects).toHaveLength(1);
+    const chain = Array.from({ length: 100_000 }, (_, index) => `a${index + 1}: &a${index + 1} [*a${index}]`);
+    expect(parse(`a0: &a0 []\n${chain.join('\n')}`).problems).toMatchObject([
+      { reason: 'InvalidYaml', message: expect.stringContaining('Document 1 has more than 1000 aliases') },
+    ]);
+  });
+
+  it.each([
+    ['lists', '['.repeat(10_000) + ']'.repeat(10_000)],
+    ['lists of a cut file', '['.repeat(100_000)],
+    // Where the stack ended while such was read, the whole process did.
+    ['maps', '{"a":'.repeat(10_000) + '1' + '}'.repeat(10_000)],
+    ['lists in a block', '- '.repeat(10_000)],
+    ['complex keys', '? '.repeat(10_000)],
+    ['maps in a block', Array.from({ length: 1_000 }, (_, depth) => `${' '.repeat(depth)}a:\n`).join('')],
+  ])('leaves out a document of %s that are nested too deeply, says where, and reads the others', (_what, deep) => {
+    const around = (text: string) => parse(`${ingressYaml}\n---\n${text}\n---\n${JSON.stringify(rawService('b'))}`);
+    const { objects, problems } = around(deep);
+    expect(objects.map(({ object }) => object.kind)).toEqual(['Ingress', 'Service']);
+    expect(problems).toMatchObject([
+      {
+        object: { kind: 'File', name: 'm.yaml' },
+        reason: 'InvalidYaml',
+        message: expect.stringMatching(/^Document 2 is nested deeper than 200 levels \(m\.yaml line \d+ column \d+\)$/),
+      },
+    ]);
+    expect(problems[0]?.message).not.toContain('line 1 ');
+    expect(around(`${'['.repeat(199)}${']'.repeat(199)}`).problems).toMatchObject([{ reason: 'InvalidObject' }]);
   });
 
   it('takes __proto__ for a name like any other', () => {
