@@ -44,10 +44,11 @@ function describeResource({ typeUrl, name }: ResourceName): string {
   return `${shortType(typeUrl)} ${name}`;
 }
 
-/** In one line. */
+/** In one line, with which no object can say anything to the terminal. */
 export function describeProblem({ object, field, severity, reason, message, fix }: Problem): string {
   const place = field === '' ? describeObject(object) : `${describeObject(object)} ${field}`;
-  return `${severity} ${reason} in ${place}: ${message}; ${fix}`;
+  const line = `${severity} ${reason} in ${place}: ${message}; ${fix}`;
+  return line.replaceAll(/\p{Cc}/gu, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function shorten(lines: readonly string[]): readonly string[] {

@@ -43,4 +43,10 @@ describe('the report of changes', () => {
     expect(report.problems([problem])).toEqual([]);
     expect(report.problems([])).toEqual([`solved: ${line}`]);
   });
+
+  it('stays in one line, and shows control characters rather than sending them', () => {
+    const report = new ChangeReport();
+    const [line = ''] = report.problems([{ ...problem, message: 'host "a\nb\u001B[31m\u009B" is not a DNS name' }]);
+    expect(line).toContain(String.raw`host "a\u000ab\u001b[31m\u009b" is not`);
+  });
 });
