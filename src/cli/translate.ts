@@ -9,8 +9,8 @@ import { describeProblem } from './change-report.ts';
 import { requireReadableManifests } from './file-check.ts';
 
 /**
- * `sluice translate`: what would be served, without serving it. Resources go to stdout; problems, and last how many Ingresses the
- * resources are from, to stderr.
+ * `sluice translate`: what would be served, without serving it. Problems and resources go to stdout, for programs; problems, and last how
+ * many Ingresses the resources are from, to stderr, for people.
  */
 export async function translate(flags: Flags, environment: Environment): Promise<number> {
   const config = readConfig(flags, environment, {
@@ -24,14 +24,14 @@ export async function translate(flags: Flags, environment: Environment): Promise
   const translation = await translateDirectory(config, createLogger(config.log));
   const resources = translation.resources.map(({ typeUrl, name, json }) => ({ typeUrl, name, resource: redact(json) }));
   // Without anchors: the output is to be read, and other tools read plain YAML best.
+  const result = { problems: translation.problems, resources };
   const rendered =
     output === 'json'
-      ? JSON.stringify({ resources }, undefined, 2)
-      : stringify({ resources }, { aliasDuplicateObjects: false, lineWidth: 0 }).trimEnd();
+      ? JSON.stringify(result, undefined, 2)
+      : stringify(result, { aliasDuplicateObjects: false, lineWidth: 0 }).trimEnd();
   process.stdout.write(`${rendered}\n`);
   const complaint = complaintOf(translation, config.classes.names);
-  const lines = output === 'json' ? linesOfJson(translation, complaint) : linesOfText(translation, complaint);
-  process.stderr.write(`${lines.join('\n')}\n`);
+  process.stderr.write(`${summaryOf(translation, complaint).join('\n')}\n`);
   if (countOf(translation.problems, 'error') > 0) return 1;
   return complaint === undefined ? 0 : 2;
 }
@@ -47,7 +47,7 @@ function countOf(problems: readonly Problem[], severity: Problem['severity']): n
   return problems.filter((problem) => problem.severity === severity).length;
 }
 
-function linesOfText({ problems, translated, others }: OfflineTranslation, complaint: string | undefined) {
+function summaryOf({ problems, translated, others }: OfflineTranslation, complaint: string | undefined) {
   const errors = countOf(problems, 'error');
   const ofThese = errors === 0 ? '' : ` (${counted(errors, 'error')})`;
   return [
@@ -55,15 +55,6 @@ function linesOfText({ problems, translated, others }: OfflineTranslation, compl
     ...(complaint === undefined ? [] : [`sluice: ${complaint}`]),
     `${counted(translated, 'Ingress')} translated, ${others.length} of another class, ${counted(problems.length, 'problem')}${ofThese}`,
   ];
-}
-
-function linesOfJson({ problems, translated, others }: OfflineTranslation, complaint: string | undefined) {
-  const counts = Object.fromEntries(severities.toReversed().map((severity) => [severity, countOf(problems, severity)]));
-  return [
-    ...bySeverity(problems),
-    ...(complaint === undefined ? [] : [{ error: complaint }]),
-    { ingresses: { translated, ofAnotherClass: others.length }, problems: counts },
-  ].map((each) => JSON.stringify(each));
 }
 
 function counted(count: number, what: string): string {
