@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { TlsMaterial, TlsSource } from '../xds/mutual-tls.ts';
+import { Rounds } from './rounds.ts';
 
 export interface CertificateFilesOptions {
   readonly certFile: string;
@@ -15,34 +16,26 @@ export interface CertificateFilesOptions {
 
 /** @throws what the system says of a file that cannot be read, or an Error with the names of files that do not fit together. */
 export async function certificateFiles(options: CertificateFilesOptions): Promise<TlsSource> {
+  const { everyMs, warn } = options;
   const first = await readMaterial(options);
   return {
     watch: (listener) => {
       let known = first;
-      let complaint = '';
       listener(known);
-      const look = async (): Promise<void> => {
-        try {
+      const rounds = new Rounds({
+        round: async () => {
           const found = await readMaterial(options);
-          complaint = '';
-          if (found.cert === known.cert && found.key === known.key && found.ca === known.ca) return;
+          if (rounds.isStopped || (found.cert === known.cert && found.key === known.key && found.ca === known.ca))
+            return;
           known = found;
           listener(known);
-        } catch (error) {
-          const message = error instanceof Error ? error.message : String(error);
-          if (message !== complaint)
-            options.warn(`The xDS certificates cannot be renewed from their files: ${message}`);
-          complaint = message;
-        }
-      };
-      let isLooking = false;
-      const timer = setInterval(() => {
-        // One after the other: what was read first must not be taken up last.
-        if (isLooking) return;
-        isLooking = true;
-        void look().finally(() => (isLooking = false));
-      }, options.everyMs);
-      return () => clearInterval(timer);
+        },
+        everyMs,
+        retryMs: everyMs,
+        complain: (reason) => warn(`The xDS certificates cannot be renewed from their files: ${reason}`),
+      });
+      void rounds.start();
+      return () => void rounds.stop();
     },
   };
 }

@@ -6,6 +6,7 @@
  */
 import type { NamespacedName } from '../setting.ts';
 import { isLeafDue, lifetimesOf, validityFrom } from './generations.ts';
+import { Rounds } from './rounds.ts';
 import type { SecretStore } from './secret-store.ts';
 import type { CertificateLog } from './self-made.ts';
 import { deriveCertificate, hasSigned, makeSelfSigned, type Pair } from './x509.ts';
@@ -40,30 +41,31 @@ const keys = { cert: 'default.crt', key: 'default.key' } as const;
 
 export class DefaultCertificate {
   readonly #options: DefaultCertificateOptions;
+  readonly #rounds: Rounds;
   #shown: Pair | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #round: Promise<void> = Promise.resolve();
-  #isStopped = false;
-  #complaint = '';
 
   constructor(options: DefaultCertificateOptions) {
     this.#options = options;
+    this.#rounds = new Rounds({
+      round: () => this.renew(),
+      everyMs: checkMs,
+      retryMs,
+      complain: (reason) =>
+        options.log.warn(`The default certificate is not shared with other replicas: ${reason}; retrying`),
+    });
   }
 
   /** Shows one, and looks after it until `stop`. While the Secret cannot be read for long, the derived one is shown. */
   async start(): Promise<void> {
-    this.#round = this.#look();
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise<void>((fulfil) => (timer = setTimeout(fulfil, patienceMs)));
-    await Promise.race([this.#round, patience]);
+    await Promise.race([this.#rounds.start(), patience]);
     clearTimeout(timer);
     if (this.#shown === undefined) this.#show(await this.#derive());
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
-    await this.#round;
+  stop(): Promise<void> {
+    return this.#rounds.stop();
   }
 
   /** Does what is due. Rejects when the Secret cannot be read or written; what is shown stays. */
@@ -89,24 +91,8 @@ export class DefaultCertificate {
     else throw new Error('others write the Secret again and again');
   }
 
-  async #look(): Promise<void> {
-    let wait = checkMs;
-    try {
-      await this.renew();
-      this.#complaint = '';
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      if (!this.#isStopped && reason !== this.#complaint) {
-        this.#options.log.warn(`The default certificate is not shared with other replicas: ${reason}; retrying`);
-      }
-      this.#complaint = reason;
-      wait = retryMs;
-    }
-    if (!this.#isStopped) this.#timer = setTimeout(() => void (this.#round = this.#look()), wait);
-  }
-
   #show(pair: Pair): void {
-    if (this.#isStopped || pair.cert === this.#shown?.cert) return;
+    if (this.#rounds.isStopped || pair.cert === this.#shown?.cert) return;
     this.#shown = pair;
     this.#options.show(pair);
   }

@@ -14,6 +14,7 @@ import {
   type Lifetimes,
 } from './generations.ts';
 import type { TlsMaterial, TlsSource } from '../xds/mutual-tls.ts';
+import { Rounds } from './rounds.ts';
 import type { SecretStore } from './secret-store.ts';
 import { hasSigned, makeAuthority, makeLeaf, type Pair } from './x509.ts';
 
@@ -44,29 +45,33 @@ const retryMs = 2_000;
 export class SelfMadeCertificates implements TlsSource {
   readonly #options: SelfMadeOptions;
   readonly #lifetimes: Lifetimes;
+  readonly #rounds: Rounds;
   readonly #listeners = new Set<(material: TlsMaterial) => void>();
   #generations: Generations | undefined;
   #server: Pair | undefined;
   #material: TlsMaterial | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #round: Promise<void> = Promise.resolve();
-  #isStopped = false;
-  #complaint = '';
 
   constructor(options: SelfMadeOptions) {
     this.#options = options;
     this.#lifetimes = lifetimesOf(options.validityMs);
+    const everyMs = this.#lifetimes.check;
+    this.#rounds = new Rounds({
+      round: () => this.renew(),
+      everyMs,
+      retryMs: Math.min(everyMs, retryMs),
+      complain: (reason) =>
+        options.log.warn(`The xDS certificates cannot be renewed: ${reason}; what there is stays in use, retrying`),
+      recovered: () => options.log.info('The xDS certificates are in order again'),
+    });
   }
 
   /** Looks after the certificates from now on, until `stop`. */
   start(): void {
-    this.#round = this.#look();
+    void this.#rounds.start();
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
-    await this.#round;
+  stop(): Promise<void> {
+    return this.#rounds.stop();
   }
 
   watch(listener: (material: TlsMaterial) => void): () => void {
@@ -78,25 +83,6 @@ export class SelfMadeCertificates implements TlsSource {
   /** Does what is due. Rejects when the Secrets cannot be read or written; what can be done without them is done. */
   async renew(): Promise<void> {
     await this.#renew(maxRaces);
-  }
-
-  async #look(): Promise<void> {
-    let wait = this.#lifetimes.check;
-    try {
-      await this.renew();
-      if (this.#complaint !== '') this.#options.log.info('The xDS certificates are in order again');
-      this.#complaint = '';
-    } catch (error) {
-      this.#complain(error instanceof Error ? error.message : String(error));
-      wait = Math.min(wait, retryMs);
-    }
-    if (!this.#isStopped) this.#timer = setTimeout(() => this.start(), wait);
-  }
-
-  #complain(message: string): void {
-    if (this.#isStopped || message === this.#complaint) return;
-    this.#complaint = message;
-    this.#options.log.warn(`The xDS certificates cannot be renewed: ${message}; what there is stays in use, retrying`);
   }
 
   async #renew(races: number): Promise<void> {
