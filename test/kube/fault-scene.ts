@@ -22,6 +22,14 @@ export interface Fault {
   readonly heal: () => void | Promise<void>;
 }
 
+/** How a scene gets to the cluster. */
+export interface Way {
+  readonly kubeConfig: KubeConfig;
+  readonly reload?: () => Promise<KubeConfig>;
+  /** Where its Ingresses are; default when left out. */
+  readonly namespace?: string;
+}
+
 /** What was measured, a row of the table for people. */
 export interface FaultReport {
   readonly name: string;
@@ -29,8 +37,12 @@ export interface FaultReport {
   readonly faultMs: number;
   readonly failures: number;
   readonly lists: number;
-  /** The Ingresses that were said to be gone. */
+  /** The Ingresses of its namespace that were said to be gone. */
   readonly removed: readonly string[];
+  /** How often the source said that it is synced, from its beginning. */
+  readonly syncs: number;
+  /** What it has logged. */
+  readonly lines: readonly string[];
 }
 
 /** Five kinds, none of which tries more than about once a second for long: what is more is a hot loop. */
@@ -38,15 +50,18 @@ export function mostFailures({ faultMs }: FaultReport): number {
   return 5 * (4 + faultMs / 1_000);
 }
 
+/** Several scenes may go on in one cluster, each in a namespace of its own. */
 export class FaultScene {
   readonly #cluster: KubeCluster;
+  readonly #namespace: string;
   readonly observed: ReflectorEvent[] = [];
   readonly recorder: Recorder;
   readonly lines: readonly string[];
 
-  private constructor(cluster: KubeCluster, kubeConfig: KubeConfig, reload?: () => Promise<KubeConfig>) {
+  private constructor(cluster: KubeCluster, { kubeConfig, reload }: Way, namespace: string) {
     const kept = keepingLog();
     this.#cluster = cluster;
+    this.#namespace = namespace;
     this.lines = kept.lines;
     this.recorder = new Recorder(
       kubernetesSource({
@@ -60,9 +75,12 @@ export class FaultScene {
   }
 
   /** Puts three Ingresses there and begins to read. */
-  static async begin(cluster: KubeCluster, kubeConfig: KubeConfig, reload?: () => Promise<KubeConfig>) {
-    await apply(cluster, rawIngress('stays'), rawIngress('goes'), rawIngress('changes'));
-    const scene = new FaultScene(cluster, kubeConfig, reload);
+  static async begin(cluster: KubeCluster, way: Way) {
+    const { namespace = 'default' } = way;
+    const home: RawObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } };
+    const ingresses = ['stays', 'goes', 'changes'].map((name) => rawIngress(name, undefined, namespace));
+    await apply(cluster, ...(way.namespace === undefined ? [] : [home]), ...ingresses);
+    const scene = new FaultScene(cluster, way, namespace);
     try {
       await scene.recorder.synced(20_000);
       await scene.recorder.until('all kinds are watched', () => scene.count('watching') >= 5);
@@ -93,13 +111,9 @@ export class FaultScene {
     const healedAt = performance.now();
     await recorder.until(`it is ${wanted.join()}`, () => this.#known().join() === wanted.join(), 20_000);
     const healMs = performance.now() - healedAt;
-    const removed = recorder.changes.slice(before.changes).filter(({ object }) => object === undefined);
-    recordFault({
-      injected: `between source and API server: ${name}`,
-      expected: 'what is known stays; all changes are caught up',
-      seen: `caught up after ${duringFault} failures; removed: ${removed.map((change) => change.name).join(', ')}`,
-      healMs,
-    });
+    const removed = recorder.changes
+      .slice(before.changes)
+      .filter(({ object, namespace }) => object === undefined && namespace === this.#namespace);
     return {
       name,
       healMs,
@@ -107,12 +121,15 @@ export class FaultScene {
       failures: duringFault,
       lists: this.count('listed') - before.listed,
       removed: removed.map((change) => change.name),
+      syncs: recorder.syncs,
+      lines: this.lines,
     };
   }
 
   async end(): Promise<void> {
     this.recorder.stop();
-    await this.#cluster.kubectl(['delete', '--raw', '/apis/networking.k8s.io/v1/namespaces/default/ingresses']);
+    const path = `/apis/networking.k8s.io/v1/namespaces/${this.#namespace}/ingresses`;
+    await this.#cluster.kubectl(['delete', '--raw', path]);
   }
 
   count(kind: ReflectorEvent['kind']): number {
@@ -120,22 +137,44 @@ export class FaultScene {
   }
 
   async #change(): Promise<void> {
-    await apply(this.#cluster, rawIngress('comes'), rawIngress('changes', 'changed.test'));
-    await this.#cluster.kubectl(['delete', 'ingress', 'goes']);
+    const comes = rawIngress('comes', undefined, this.#namespace);
+    await apply(this.#cluster, comes, rawIngress('changes', 'changed.test', this.#namespace));
+    await this.#cluster.kubectl(['delete', 'ingress', 'goes', '-n', this.#namespace]);
   }
 
   /** `name host`, sorted. */
   async #freshList(): Promise<readonly string[]> {
     const template = '{range .items[*]}{.metadata.name} {.spec.rules[0].host}{"\\n"}{end}';
-    const text = await this.#cluster.kubectl(['get', 'ingresses', '-o', `jsonpath=${template}`]);
-    return text.trim().split('\n').toSorted();
+    const wanted = ['get', 'ingresses', '-n', this.#namespace, '-o', `jsonpath=${template}`];
+    return (await this.#cluster.kubectl(wanted)).trim().split('\n').toSorted();
   }
 
   #known(): readonly string[] {
     return [...this.recorder.objects.values()]
-      .flatMap((object) => (object.kind === 'Ingress' ? [`${object.metadata.name} ${object.spec.rules[0]?.host}`] : []))
+      .filter(({ metadata }) => metadata.namespace === this.#namespace)
+      .flatMap((each) => (each.kind === 'Ingress' ? [`${each.metadata.name} ${each.spec.rules[0]?.host}`] : []))
       .toSorted();
   }
+}
+
+/** Begins, plays one fault and ends. */
+export async function playFault(cluster: KubeCluster, way: Way, name: string, fault: Fault): Promise<FaultReport> {
+  const scene = await FaultScene.begin(cluster, way);
+  try {
+    return await scene.play(name, fault);
+  } finally {
+    await scene.end();
+  }
+}
+
+/** To be called inside of a test, of each report. */
+export function recordReport({ name, failures, removed, healMs }: FaultReport): void {
+  recordFault({
+    injected: `between source and API server: ${name}`,
+    expected: 'what is known stays; all changes are caught up',
+    seen: `caught up after ${failures} failures; removed: ${removed.join(', ')}`,
+    healMs,
+  });
 }
 
 export function apply(cluster: KubeCluster, ...items: readonly RawObject[]): Promise<string> {

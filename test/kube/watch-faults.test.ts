@@ -10,31 +10,160 @@ import { FaultProxy } from '../support/fault-proxy.ts';
 import { type KubeCluster, startKubeCluster } from '../support/kube-cluster.ts';
 import { describeWithKubernetes } from '../support/tools.ts';
 import { readerRights } from './reader-rights.ts';
-import { apply, type FaultReport, FaultScene, mostFailures, printReports } from './fault-scene.ts';
+import {
+  apply,
+  type FaultReport,
+  FaultScene,
+  mostFailures,
+  playFault,
+  printReports,
+  recordReport,
+} from './fault-scene.ts';
 
 jest.setTimeout(120_000);
+
+interface NetworkFault {
+  readonly name: string;
+  readonly inject: (proxy: FaultProxy) => void;
+  readonly heal: (proxy: FaultProxy) => void;
+  readonly lastsMs: number;
+  /** How often lists and watches have to fail before it ends. */
+  readonly failures: number;
+}
+
+const faults: readonly NetworkFault[] = [
+  {
+    name: 'connections cut',
+    inject: (proxy) => proxy.cut(),
+    heal: () => undefined,
+    lastsMs: 0,
+    failures: 5,
+  },
+  {
+    name: 'connections cut again and again',
+    inject: (proxy) => {
+      proxy.accept('cut');
+      proxy.cut();
+    },
+    heal: (proxy) => proxy.accept('pass'),
+    lastsMs: 12_000,
+    failures: 5,
+  },
+  {
+    name: 'half-open connection, new ones work',
+    inject: (proxy) => proxy.freeze(),
+    heal: () => undefined,
+    lastsMs: 0,
+    failures: 0,
+  },
+  {
+    name: 'half-open connections, new ones too',
+    inject: (proxy) => {
+      proxy.accept('freeze');
+      proxy.freeze();
+    },
+    heal: (proxy) => proxy.accept('pass'),
+    lastsMs: 15_000,
+    failures: 5,
+  },
+  {
+    name: 'bytes that are no TLS',
+    inject: (proxy) => proxy.garble(),
+    heal: () => undefined,
+    lastsMs: 0,
+    failures: 5,
+  },
+  {
+    name: 'every byte 2 s late',
+    inject: (proxy) => proxy.delay(2_000),
+    heal: (proxy) => proxy.delay(0),
+    lastsMs: 8_000,
+    failures: 0,
+  },
+];
+
+function through(proxy: FaultProxy, cluster: KubeCluster, token = cluster.token): KubeConfig {
+  const kubeConfig = new KubeConfig();
+  const server = `https://127.0.0.1:${proxy.port}`;
+  const caData = Buffer.from(cluster.ca).toString('base64');
+  kubeConfig.loadFromClusterAndUser({ name: 'proxied', server, caData, skipTLSVerify: false }, { name: 'user', token });
+  return kubeConfig;
+}
+
+/** Through a proxy of its own, from a namespace of its own. */
+async function play(cluster: KubeCluster, fault: NetworkFault, index: number): Promise<FaultReport> {
+  const proxy = await FaultProxy.start(cluster.port);
+  try {
+    const way = { kubeConfig: through(proxy, cluster), namespace: `fault-${index}` };
+    const { name, inject, heal, lastsMs, failures } = fault;
+    return await playFault(cluster, way, name, {
+      inject: () => inject(proxy),
+      heal: () => heal(proxy),
+      lastsMs,
+      failures,
+    });
+  } finally {
+    await proxy.stop();
+  }
+}
+
+/** The same with a token that ends, and a file in which the next one is put. */
+async function playToken(cluster: KubeCluster, folder: string): Promise<FaultReport> {
+  const proxy = await FaultProxy.start(cluster.port);
+  const file = join(folder, 'kubeconfig');
+  const renew = async (): Promise<void> => {
+    await cluster.kubectl(['create', 'serviceaccount', 'sluice']);
+    await writeFile(join(folder, 'token'), `${(await cluster.kubectl(['create', 'token', 'sluice'])).trim()}\n`);
+  };
+  try {
+    await apply(cluster, ...readerRights('default', 'sluice'));
+    await renew();
+    const text = through(proxy, cluster, '').exportConfig();
+    await writeFile(file, text.replace(/"token":""/, '"tokenFile":"token"'));
+    const reload = (): Promise<KubeConfig> => loadKubeConfig(file);
+    const way = { kubeConfig: await reload(), reload, namespace: 'fault-token' };
+    return await playFault(cluster, way, 'token expired, then renewed', {
+      inject: async () => {
+        await cluster.kubectl(['delete', 'serviceaccount', 'sluice']);
+      },
+      failures: 5,
+      lastsMs: 12_000,
+      heal: renew,
+    });
+  } finally {
+    await proxy.stop();
+  }
+}
+
+/** @throws Error with what went wrong as its cause. */
+function played(outcome: PromiseSettledResult<FaultReport> | undefined): FaultReport {
+  if (outcome?.status !== 'fulfilled') throw new Error('it could not be played', { cause: outcome?.reason });
+  return outcome.value;
+}
 
 describeWithKubernetes('a source behind a network that breaks', () => {
   let cluster: KubeCluster;
   let proxy: FaultProxy;
   let scene: FaultScene | undefined;
   let folder: string;
+  let plays: readonly PromiseSettledResult<FaultReport>[] = [];
   const reports: FaultReport[] = [];
 
-  const through = (token: string): KubeConfig => {
-    const kubeConfig = new KubeConfig();
-    const server = `https://127.0.0.1:${proxy.port}`;
-    const caData = Buffer.from(cluster.ca).toString('base64');
-    kubeConfig.loadFromClusterAndUser(
-      { name: 'proxied', server, caData, skipTLSVerify: false },
-      { name: 'user', token },
-    );
-    return kubeConfig;
+  const accept = (report: FaultReport): void => {
+    reports.push(report);
+    recordReport(report);
+    expect(report.removed).toEqual(['goes']);
+    expect(report.failures).toBeLessThan(mostFailures(report));
   };
 
   beforeAll(async () => {
     cluster = await startKubeCluster();
     folder = await mkdtemp(join(tmpdir(), 'sluice-faults-'));
+    // All at once, because nearly all of each is waiting. What breaks the cluster itself comes afterwards.
+    plays = await Promise.allSettled([
+      ...faults.map((fault, index) => play(cluster, fault, index)),
+      playToken(cluster, folder),
+    ]);
   });
   beforeEach(async () => {
     proxy = await FaultProxy.start(cluster.port);
@@ -51,79 +180,34 @@ describeWithKubernetes('a source behind a network that breaks', () => {
   });
 
   it('reads everything over one connection', async () => {
-    scene = await FaultScene.begin(cluster, through(cluster.token));
+    scene = await FaultScene.begin(cluster, { kubeConfig: through(proxy, cluster) });
     expect(proxy.accepted).toBe(1);
   });
 
-  it.each<[string, (proxy: FaultProxy) => { inject: () => void; heal: () => void; lastsMs: number; failures: number }]>(
-    [
-      ['connections cut', (to) => ({ inject: () => to.cut(), heal: () => undefined, lastsMs: 0, failures: 5 })],
-      [
-        'connections cut again and again',
-        (to) => ({
-          inject: () => {
-            to.accept('cut');
-            to.cut();
-          },
-          heal: () => to.accept('pass'),
-          lastsMs: 12_000,
-          failures: 5,
-        }),
-      ],
-      [
-        'half-open connection, new ones work',
-        (to) => ({ inject: () => to.freeze(), heal: () => undefined, lastsMs: 0, failures: 0 }),
-      ],
-      [
-        'half-open connections, new ones too',
-        (to) => ({
-          inject: () => {
-            to.accept('freeze');
-            to.freeze();
-          },
-          heal: () => to.accept('pass'),
-          lastsMs: 15_000,
-          failures: 5,
-        }),
-      ],
-      [
-        'bytes that are no TLS',
-        (to) => ({ inject: () => to.garble(), heal: () => undefined, lastsMs: 0, failures: 5 }),
-      ],
-      [
-        'every byte 2 s late',
-        (to) => ({ inject: () => to.delay(2_000), heal: () => to.delay(0), lastsMs: 8_000, failures: 0 }),
-      ],
-    ],
-  )('recovers from: %s', async (name, faultOf) => {
-    scene = await FaultScene.begin(cluster, through(cluster.token));
-    const report = await scene.play(name, faultOf(proxy));
-    reports.push(report);
-    expect(report.removed).toEqual(['goes']);
-    expect(report.failures).toBeLessThan(mostFailures(report));
+  it.each(faults.map(({ name }, index) => [name, index] as const))('recovers from: %s', (_name, index) => {
+    accept(played(plays[index]));
   });
 
   it.each(['kill', 'gracefully'] as const)(
     'recovers from an API server that is gone and comes back (%s)',
     async (how) => {
-      scene = await FaultScene.begin(cluster, through(cluster.token));
-      const report = await scene.play(`API server gone and back (${how})`, {
-        inject: () => cluster.stopApiServer(how),
-        lastsMs: 6_000,
-        failures: 5,
-        repair: () => cluster.startApiServer(),
-        heal: () => undefined,
-      });
-      reports.push(report);
-      expect(report.removed).toEqual(['goes']);
-      expect(report.failures).toBeLessThan(mostFailures(report));
+      scene = await FaultScene.begin(cluster, { kubeConfig: through(proxy, cluster) });
+      accept(
+        await scene.play(`API server gone and back (${how})`, {
+          inject: () => cluster.stopApiServer(how),
+          lastsMs: 6_000,
+          failures: 5,
+          repair: () => cluster.startApiServer(),
+          heal: () => undefined,
+        }),
+      );
     },
   );
 
   it('follows a cluster that is set back to a backup', async () => {
     await apply(cluster, rawIngress('of-the-backup'));
     await cluster.backUp();
-    scene = await FaultScene.begin(cluster, through(cluster.token));
+    scene = await FaultScene.begin(cluster, { kubeConfig: through(proxy, cluster) });
     const { recorder } = scene;
     await cluster.restore();
     await recorder.until('what the backup does not hold is gone', () => !recorder.objects.has('Ingress default/stays'));
@@ -132,30 +216,9 @@ describeWithKubernetes('a source behind a network that breaks', () => {
     await recorder.until('changes come', () => recorder.objects.has('Ingress default/later'));
   });
 
-  it('recovers when the token has expired and another is in its file', async () => {
-    const tokenFile = join(folder, 'token');
-    const file = join(folder, 'kubeconfig');
-    const renew = async (): Promise<void> => {
-      await cluster.kubectl(['create', 'serviceaccount', 'sluice']);
-      await writeFile(tokenFile, `${(await cluster.kubectl(['create', 'token', 'sluice'])).trim()}\n`);
-    };
-    await apply(cluster, ...readerRights('default', 'sluice'));
-    await renew();
-    const text = through('').exportConfig();
-    await writeFile(file, text.replace(/"token":""/, '"tokenFile":"token"'));
-    const load = (): Promise<KubeConfig> => loadKubeConfig(file);
-    scene = await FaultScene.begin(cluster, await load(), load);
-    const report = await scene.play('token expired, then renewed', {
-      inject: async () => {
-        await cluster.kubectl(['delete', 'serviceaccount', 'sluice']);
-      },
-      failures: 5,
-      lastsMs: 12_000,
-      heal: renew,
-    });
-    reports.push(report);
-    expect(report.removed).toEqual(['goes']);
-    expect(report.failures).toBeLessThan(mostFailures(report));
-    expect(scene.lines.join('\n')).toContain('Kubernetes refuses our credentials');
+  it('recovers when the token has expired and another is in its file', () => {
+    const report = played(plays.at(-1));
+    accept(report);
+    expect(report.lines.join('\n')).toContain('Kubernetes refuses our credentials');
   });
 });
