@@ -21,17 +21,17 @@ type Annotations = Readonly<Record<string, string>>;
 /** Makes the case with this number, so that no two share a name. */
 type Make = (name: string) => Omit<RefusedObject, 'what'>;
 
-function written(name: string, annotations: Annotations, path = '/', host = `${name}.test`): Ingress {
+function written(name: string, annotations: Annotations, at = '/', host = `${name}.test`): Ingress {
   const own = Object.entries(annotations).map(([key, value]) => [`${prefix}/${key}`, value]);
-  return ingress(name, { hosts: { [host]: { [path]: 'web:80' } }, annotations: Object.fromEntries(own) });
+  return ingress(name, { hosts: { [host]: { [at]: 'web:80' } }, annotations: Object.fromEntries(own) });
 }
 
-function annotated(annotations: Annotations, path = '~/x'): Make {
-  return (name) => ({ objects: [written(name, annotations, path)], named: `Ingress/${name}` });
+function annotated(annotations: Annotations, at = '~/x'): Make {
+  return (name) => ({ objects: [written(name, annotations, at)], named: `Ingress/${name}` });
 }
 
-function innocent(annotations: Annotations, path = '/', asked = path): Make {
-  return (name) => ({ objects: [written(name, annotations, path)], served: [`${name}.test`, asked] });
+function innocent(annotations: Annotations, at = '/', asked = at): Make {
+  return (name) => ({ objects: [written(name, annotations, at)], served: [`${name}.test`, asked] });
 }
 
 function path(text: string): Make {

@@ -125,7 +125,7 @@ describe.each(ways)('over $method', (way) => {
     }
   });
 
-  it('it is given no more once its Ingress has gone, or names another', async () => {
+  it('none is given any more once its Ingress has gone, or names another', async () => {
     serving.remove(ingress('elsewhere', {}));
     for (const change of [() => serving.apply(naming('unused')), () => serving.remove(naming())]) {
       serving.apply(naming('used'));
