@@ -148,9 +148,7 @@ export class Delivery {
     if (!isFirst) for (const id of alike) names.add(table.nameOf(id));
     draft.names = isFirst ? undefined : names;
     alike.clear();
-    const covered = subscription.wildcard
-      ? table.all()
-      : [...subscription.names].toSorted().flatMap((name) => table.get(name) ?? []);
+    const covered = subscription.covered();
     const present = keep.length === 0 ? covered : [...covered, ...keep];
     // What was accepted before may have been given up since.
     draft.resources =

@@ -63,11 +63,11 @@ export class Gates {
   /** The oldest publication whose routes the client has not confirmed. */
   #oldestRoute(): number {
     let oldest = Infinity;
-    for (const { typeUrl: type, dirty, inFlight, rejected, isolations, oldestRejected } of this.#subscriptions) {
+    for (const { typeUrl: type, dirty, inFlight, hasRefused, oldestRejected } of this.#subscriptions) {
       if (!routing.has(type)) continue;
       if (inFlight !== undefined && this.#isPatient(inFlight.waitingSince)) oldest = Math.min(oldest, inFlight.oldest);
       // The client goes on with the routes that it had, all or some of a table, and these may name what is to be removed.
-      if (rejected.size + isolations.size > 0) oldest = Math.min(oldest, oldestRejected);
+      if (hasRefused) oldest = Math.min(oldest, oldestRejected);
       oldest = Math.min(oldest, dirty.oldest());
     }
     return oldest;

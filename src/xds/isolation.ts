@@ -82,6 +82,14 @@ export class Isolation {
     return [];
   }
 
+  /** The client has given up the parts with other names, so they are neither tried nor kept. */
+  keepOnly(isWanted: (name: string) => boolean): void {
+    this.#base = new Map([...this.#base].filter(([name]) => isWanted(name)));
+    this.#groups = this.#groups.map((group) => new Set([...group].filter(isWanted))).filter((group) => group.size > 0);
+    this.#candidates = this.#candidates?.filter(isWanted);
+    for (const name of this.#refused.keys()) if (!isWanted(name)) this.#refused.delete(name);
+  }
+
   /** Whether something is to be sent as soon as there is an answer. */
   get isWaiting(): boolean {
     return this.#groups.length > 0 || this.#isPartial || (this.#candidates ?? []).length > 0;

@@ -25,7 +25,8 @@ export function noteAccepted(subscription: Subscription, protocol: Protocol, { b
     const isolation = subscription.isolations.get(key);
     if (isolation === undefined) continue;
     const { table } = subscription;
-    isolation.accept(parts, key === '' ? table.all() : (table.get(key)?.parts ?? []));
+    isolation.accept(parts, key === '' ? subscription.covered() : (table.get(key)?.parts ?? []));
+    if (key === '') isolation.keepOnly((name) => subscription.covers(name));
     if (isolation.isOver) subscription.isolations.delete(key);
     else if (isolation.isWaiting) sendAgain(subscription, key, 0);
   }
@@ -69,8 +70,9 @@ export function isolate(
     const isResumed = subscription.isResumed && !subscription.accepted.has(key);
     const isolation = subscription.isolations.get(key) ?? new Isolation(subscription.accepted.get(key) ?? []);
     subscription.isolations.set(key, isolation);
-    const culprits = isolation.refuse(parts, message, isResumed);
-    if (isolation.isWaiting || isolation.differs(parts)) sendAgain(subscription, key, sequence);
+    const wanted = key === '' ? parts.filter(({ name }) => subscription.covers(name)) : parts;
+    const culprits = isolation.refuse(wanted, message, isResumed);
+    if (isolation.isWaiting || isolation.differs(wanted)) sendAgain(subscription, key, sequence);
     return culprits;
   });
 }

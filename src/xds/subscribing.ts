@@ -115,6 +115,7 @@ function forget(subscription: Subscription, name: string): void {
   subscription.isolations.delete(name);
   // The last, because a name that nobody else has goes with it.
   subscription.names.delete(name);
+  forgetParts(subscription);
 }
 
 function forgetWildcard(subscription: Subscription): void {
@@ -125,4 +126,10 @@ function forgetWildcard(subscription: Subscription): void {
   // What it has refused and no longer asks for, it does not go on with, so nothing has to wait for it.
   for (const name of rejected.keys()) if (!names.has(name)) rejected.delete(name);
   for (const name of isolations.keys()) if (name !== '' && !names.has(name)) isolations.delete(name);
+  forgetParts(subscription);
+}
+
+/** A state of the world that is tried in parts is of what is asked for. */
+function forgetParts(subscription: Subscription): void {
+  subscription.isolations.get('')?.keepOnly((name) => subscription.covers(name));
 }

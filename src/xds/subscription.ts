@@ -99,6 +99,17 @@ export class Subscription implements Watcher {
     this.dirty.mark(name, held, sequence, false);
   }
 
+  /** What there is of what is asked for. */
+  covered(): readonly Resource[] {
+    const { table, names } = this;
+    return this.wildcard ? table.all() : [...names].toSorted().flatMap((name) => table.get(name) ?? []);
+  }
+
+  /** Whether the client has refused anything that it still asks for, and goes on with what it had. */
+  get hasRefused(): boolean {
+    return this.rejected.size > 0 || [...this.isolations.values()].some(({ isOver }) => !isOver);
+  }
+
   /** Whether something is still to be sent, now or when the client has answered. */
   get isWaiting(): boolean {
     return this.owesAnswer || this.dirty.size > 0;
@@ -160,7 +171,7 @@ export class Subscription implements Watcher {
   }
 
   #judge({ names, oldest }: InFlight, refusal: string | undefined): void {
-    if (this.rejected.size + this.isolations.size === 0) this.oldestRejected = Infinity;
+    if (!this.hasRefused) this.oldestRejected = Infinity;
     if (refusal !== undefined) this.oldestRejected = Math.min(this.oldestRejected, oldest);
     if (refusal === undefined && this.rejected.size === 0) return;
     for (const name of names) {

@@ -5,7 +5,7 @@ import type { Resource } from '../../src/xds/resource.ts';
 import type { Reception } from '../../src/xds/session.ts';
 import { Conversation } from '../support/conversation.ts';
 import type { Kind } from '../support/conversation.ts';
-import { cluster, table, virtualHost } from '../support/resources.ts';
+import { cluster, listener, table, virtualHost } from '../support/resources.ts';
 
 const old = [cluster('old'), table('http'), virtualHost('http/a', 'old')];
 
@@ -230,4 +230,24 @@ it('a SotW client that refuses a state of clusters is not sent those again that 
   expect(client.sent()).toEqual(['cluster a=2 b=1']);
   client.ack();
   expect(client.converse()).toEqual(['cluster a=2 b=2']);
+});
+
+it.each([
+  ['before it answers', true],
+  ['afterwards', false],
+])('a SotW client that refuses listeners and gives them up %s waits for nothing because of them', (_when, isBefore) => {
+  const client = new Conversation('sotw');
+  client.publish([cluster('old'), cluster('other'), listener('l'), listener('m')]);
+  client.subscribe('cluster');
+  client.subscribe('listener', 'l', 'm');
+  client.converse();
+  client.publish([listener('l', 2)]);
+  client.take();
+  if (isBefore) client.unsubscribe('listener', 'l');
+  client.nack('listener', 'no');
+  client.converse();
+  if (!isBefore) client.unsubscribe('listener', 'l');
+  client.converse();
+  client.publish([], [cluster('old')]);
+  expect(client.converse()).toEqual(['cluster other=1']);
 });
