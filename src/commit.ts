@@ -10,7 +10,7 @@ import type { ResourceChange } from './xds/view.ts';
 const sliceMs = 10;
 
 /** The resources that are other now, or undefined when the signal was aborted before all was computed. */
-export async function commitInSlices(
+async function commitInSlices(
   translation: Translation,
   signal: AbortSignal,
 ): Promise<readonly ResourceChange[] | undefined> {
@@ -24,4 +24,28 @@ export async function commitInSlices(
     if (signal.aborted) return undefined;
     sliceStart = performance.now();
   }
+}
+
+/**
+ * The same until nothing is left to be held.
+ *
+ * @param judge called after each commit: whether another one is due
+ */
+export async function commitJudged(
+  translation: Translation,
+  judge: () => boolean,
+  signal: AbortSignal,
+): Promise<readonly ResourceChange[] | undefined> {
+  let computed = await commitInSlices(translation, signal);
+  while (computed !== undefined && judge()) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    const more: readonly ResourceChange[] | undefined = await commitInSlices(translation, signal);
+    computed = more && latest([...computed, ...more]);
+  }
+  return computed;
+}
+
+/** The last change of each resource. */
+function latest(changes: readonly ResourceChange[]): readonly ResourceChange[] {
+  return [...new Map(changes.map((change) => [`${change.typeUrl} ${change.name}`, change])).values()];
 }

@@ -5,7 +5,7 @@ import type { Observable, Subscription } from 'rxjs';
 import type { AdminView } from './admin/admin-view.ts';
 import { createMetrics } from './admin/metrics.ts';
 import { startAdminServer } from './admin/server.ts';
-import { commitInSlices } from './commit.ts';
+import { commitJudged } from './commit.ts';
 import type { Config } from './config.ts';
 import { controlPlaneView } from './control-plane-view.ts';
 import { openDefaultCertificate } from './default-certificate.ts';
@@ -152,7 +152,7 @@ export async function startControlPlane(
     if (!isSynced) return;
     await defaultCertificate.shown;
     guard.prepare();
-    const computed = await commitInSlices(translation, stopping.signal);
+    const computed = await commitJudged(translation, () => guard.judge(), stopping.signal);
     if (computed === undefined || stopping.signal.aborted) return;
     const changes = guard.pass(computed);
     const wasPublished = publish(changes, events[0]?.at ?? performance.now());

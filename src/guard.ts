@@ -3,6 +3,7 @@ import { objectKey } from './model/object-ref.ts';
 import type { Translation, ObjectUpdate } from './translation/translation.ts';
 import { Quarantine } from './quarantine/quarantine.ts';
 import type { Refusal } from './quarantine/verdicts.ts';
+import { LastForms } from './last-forms.ts';
 import type { LastGood } from './last-good.ts';
 import type { DiscoveryStream, StreamEvent } from './xds/discovery-stream.ts';
 import type { Resource } from './xds/resource.ts';
@@ -27,8 +28,11 @@ const lookMs = 20;
 export class Guard {
   readonly quarantine: Quarantine;
   readonly #options: GuardOptions;
+  readonly #forms: LastForms;
   #timer: NodeJS.Timeout | undefined;
   #withheld: readonly ResourceChange[] = [];
+  /** Whether some of what was computed has been taken back since. */
+  #isRevised = false;
   /** By stream that has taken nothing yet, what it refuses: to be judged anew once it accepts something. */
   readonly #unheard = new Map<number, readonly Refusal[]>();
 
@@ -42,6 +46,7 @@ export class Guard {
       objectOf: (of) => translation.objectOf(of),
       served: (typeUrl, name) => server().store.delta.get(typeUrl, name),
     });
+    this.#forms = new LastForms(translation, this.quarantine);
   }
 
   /** To be called with what happens on streams. */
@@ -82,7 +87,9 @@ export class Guard {
   update(updates: readonly ObjectUpdate[]): void {
     const { translation } = this.#options;
     for (const { kind, namespace, name, object } of updates) {
-      this.quarantine.noteUpdate({ kind, key: objectKey({ namespace, name }) }, object);
+      const key = objectKey({ namespace, name });
+      if (kind === 'Ingress') this.#forms.noteChange(key);
+      this.quarantine.noteUpdate({ kind, key }, object);
     }
     translation.update(updates, Date.now());
   }
@@ -97,7 +104,14 @@ export class Guard {
     this.#withheld = changes;
   }
 
-  /** What of the changes may be published, after a commit. */
+  /** To be called after each commit: holds what has turned bad by itself, and says whether another one is due before anything is published. */
+  judge(): boolean {
+    const isRevised = this.#forms.judge(Date.now());
+    this.#isRevised ||= isRevised;
+    return isRevised;
+  }
+
+  /** What of the changes may be published, after the last commit. */
   pass(changes: readonly ResourceChange[]): readonly ResourceChange[] {
     const { spoil } = this.#options;
     const spoiled =
@@ -109,7 +123,14 @@ export class Guard {
     // What the translation has changed meanwhile is newer.
     const withheld = this.#withheld.filter(({ typeUrl, name }) => !changed.has(`${typeUrl} ${name}`));
     this.#withheld = [];
-    return [...withheld, ...passed];
+    const isRevised = this.#isRevised;
+    this.#isRevised = false;
+    return [...withheld, ...(isRevised ? passed.filter((change) => this.#isNews(change)) : passed)];
+  }
+
+  #isNews({ typeUrl, name, resource, isForced }: ResourceChange): boolean {
+    const served = this.#options.server().store.delta.get(typeUrl, name);
+    return isForced === true || served?.version !== resource?.version;
   }
 
   /** To be called when a burst of work is over. */

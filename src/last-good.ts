@@ -17,7 +17,7 @@ export interface LastGood extends QuarantineMemory {
 
 const fileName = 'last-good.json';
 /** Of the form of the file: what another version has written is not read. */
-const head = 'sluice last good 1';
+const head = 'sluice last good 2';
 
 /** Undefined when there is none, and when it cannot be used, which is logged. */
 export async function readLastGood(folder: string, log: Logger): Promise<LastGood | undefined> {

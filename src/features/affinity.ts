@@ -50,6 +50,7 @@ const cookiePath: Parse<string> = (text) =>
 
 export const affinity = defineFeature({
   name,
+  isHarmless: true,
   settings: {
     type: {
       annotation: 'affinity',

@@ -5,6 +5,7 @@ import { matching } from './value.ts';
 
 export const appRoot = defineFeature({
   name: 'app-root',
+  isHarmless: true,
   settings: {
     path: {
       annotation: 'app-root',

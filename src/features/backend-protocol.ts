@@ -33,6 +33,7 @@ const parse: Parse<Policy['protocol'] | ''> = (text) => {
 
 export const backendProtocol = defineFeature({
   name: 'backend-protocol',
+  isHarmless: true,
   settings: {
     protocol: {
       annotation: 'backend-protocol',

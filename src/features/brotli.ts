@@ -9,6 +9,7 @@ const most = 9_999_999;
 
 export const brotli = defineFeature({
   name: 'brotli',
+  isHarmless: true,
   settings: {
     isOn: {
       configMap: 'enable-brotli',

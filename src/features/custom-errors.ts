@@ -29,6 +29,7 @@ const serviceName = matching(/[a-z]([a-z0-9-]{0,61}[a-z0-9])?/, 'error-pages');
 
 export const customErrors = defineFeature({
   name,
+  isHarmless: true,
   settings: {
     codes: {
       annotation: 'custom-http-errors',

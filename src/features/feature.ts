@@ -143,6 +143,11 @@ export interface Feature<S extends Settings, P, D> {
   tls?(policy: P): ClientTls;
   /** With `isOfHost`: whether TLS connections of clients that name the host go to the backend of its root as they are. */
   isPassedThrough?(policy: P): boolean;
+  /**
+   * Whether the policy says no more than how requests are served: neither who may pass, nor what is limited, nor which hosts and paths
+   * there are. A last good form of an Ingress that has another such policy may stand for a newer form that is faulty.
+   */
+  readonly isHarmless?: true;
   /** The part of the policy that the backends need a cluster of their own for: equal data share one. */
   backend?(policy: P): D | undefined;
   /** That part for requests that came over TLS, where it is another. */

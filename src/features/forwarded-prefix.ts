@@ -13,6 +13,7 @@ const prefix: Parse<string> = (text) => {
 
 export const forwardedPrefix = defineFeature({
   name: 'forwarded-prefix',
+  isHarmless: true,
   settings: {
     prefix: {
       annotation: 'x-forwarded-prefix',

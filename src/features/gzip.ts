@@ -10,6 +10,7 @@ const most = 9_999_999;
 
 export const gzip = defineFeature({
   name: 'gzip',
+  isHarmless: true,
   settings: {
     isOn: {
       configMap: 'use-gzip',

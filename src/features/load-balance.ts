@@ -11,6 +11,7 @@ const algorithms: Parse<string> = oneOf(['round_robin', 'ewma', 'least_conn', 'i
 
 export const loadBalance = defineFeature({
   name: 'load-balance',
+  isHarmless: true,
   isOfBackend: true,
   settings: {
     algorithm: {

@@ -20,6 +20,7 @@ const keys: ReadonlySet<string> = new Set([
 
 export const needless = defineFeature({
   name: 'needless',
+  isHarmless: true,
   settings: {
     clientBodyBuffer: setting(
       'client-body-buffer-size',

@@ -34,6 +34,7 @@ const name = 'next-upstream';
 
 export const nextUpstream = defineFeature({
   name,
+  isHarmless: true,
   settings: {
     conditions: {
       annotation: 'proxy-next-upstream',

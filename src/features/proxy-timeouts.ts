@@ -16,6 +16,7 @@ const seconds = integer(1, 31_536_000);
 
 export const proxyTimeouts = defineFeature({
   name: 'proxy-timeouts',
+  isHarmless: true,
   settings: {
     connect: {
       annotation: 'proxy-connect-timeout',

@@ -6,6 +6,7 @@ import { boolean } from './value.ts';
 
 export const relativeRedirects = defineFeature({
   name: 'relative-redirects',
+  isHarmless: true,
   settings: {
     isOn: {
       annotation: 'relative-redirects',

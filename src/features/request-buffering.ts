@@ -14,6 +14,7 @@ const mostHeld = 1_048_576;
 
 export const requestBuffering = defineFeature({
   name,
+  isHarmless: true,
   settings: {
     isOn: {
       annotation: 'proxy-request-buffering',

@@ -27,6 +27,7 @@ const re2 =
 
 export const rewrite = defineFeature({
   name: 'rewrite',
+  isHarmless: true,
   isOfRules: true,
   settings: {
     target: {

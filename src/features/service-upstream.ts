@@ -4,6 +4,7 @@ import { boolean } from './value.ts';
 
 export const serviceUpstream = defineFeature({
   name: 'service-upstream',
+  isHarmless: true,
   isOfBackend: true,
   settings: {
     isOn: {

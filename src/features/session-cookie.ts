@@ -32,6 +32,7 @@ end
 
 export const sessionCookie = defineFeature({
   name,
+  isHarmless: true,
   settings: {},
 
   policy() {

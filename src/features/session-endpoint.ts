@@ -8,6 +8,7 @@ const name = 'session-endpoint';
 
 export const sessionEndpoint = defineFeature({
   name,
+  isHarmless: true,
   settings: {},
 
   policy() {

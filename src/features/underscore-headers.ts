@@ -6,6 +6,7 @@ const flag = '`true` or `false`';
 
 export const underscoreHeaders = defineFeature({
   name: 'underscore-headers',
+  isHarmless: true,
   settings: {
     arePassed: {
       configMap: 'enable-underscores-in-headers',

@@ -15,6 +15,7 @@ const version = 'Envoy speaks HTTP/1.1 to a backend that does not ask for HTTP/2
 
 export const upstreamConnections = defineFeature({
   name: 'upstream-connections',
+  isHarmless: true,
   settings: {
     connection: {
       annotation: 'connection-proxy-header',

@@ -34,6 +34,7 @@ const example =
 
 export const upstreamHash = defineFeature({
   name: 'upstream-hash',
+  isHarmless: true,
   settings: {
     by: {
       annotation: 'upstream-hash-by',

@@ -6,6 +6,7 @@
 import { fingerprintOf } from '../cluster/held-object.ts';
 import type { HeldForm, HeldObject } from '../cluster/held-object.ts';
 import type { KubernetesObject } from '../cluster/kubernetes-object.ts';
+import { objectKey } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Batch } from '../xds/batch.ts';
 import type { Resource } from '../xds/resource.ts';
@@ -15,7 +16,7 @@ import { Ledger, resourceKey } from './ledger.ts';
 import { OwnMatters } from './own-matters.ts';
 import { idOf, suspectsAmong } from './suspicion.ts';
 import type { Candidate, ObjectKey, Suspect } from './suspicion.ts';
-import { culpritProblem, unexplainedProblem } from './telling.ts';
+import { culpritProblems, unexplainedProblem } from './telling.ts';
 import type { Culprit } from './telling.ts';
 import { Trial } from './trial.ts';
 import { OpenRefusals, versionKey } from './verdicts.ts';
@@ -135,6 +136,29 @@ export class Quarantine {
     return passed;
   }
 
+  /** An object has faults that its last good form has not: that is held, from now on, until the object is anything else. */
+  holdFaulty(
+    object: KubernetesObject,
+    lastGood: KubernetesObject,
+    faults: readonly Problem[],
+    now: number,
+  ): HeldObject {
+    const { kind, metadata } = object;
+    const form = { kind: 'earlier', object: lastGood } as const;
+    const held = { kind, key: objectKey(metadata), fingerprint: fingerprintOf(object), form };
+    this.#culprits.set(idOf(held), { ...held, cause: { kind: 'faulty', faults }, since: now });
+    this.#applied.set(idOf(held), held);
+    this.#changes += 1;
+    return held;
+  }
+
+  /** Takes back the last `holdFaulty` of an object. */
+  releaseFaulty(of: ObjectKey): void {
+    this.#culprits.delete(idOf(of));
+    this.#applied.delete(idOf(of));
+    this.#changes += 1;
+  }
+
   /** An Envoy refuses a version of a resource. */
   refuse(refusal: Refusal, now: number): void {
     if (!this.#refused.has(versionKey(refusal))) this.#open.add(refusal, now);
@@ -186,7 +210,7 @@ export class Quarantine {
   problems(): readonly Problem[] {
     const held = [...this.#resources.values()].filter((each) => this.#isExhausted(each));
     return [
-      ...[...this.#culprits.values()].map(culpritProblem),
+      ...[...this.#culprits.values()].flatMap(culpritProblems),
       ...held.map((each) => unexplainedProblem(each, each.substitute !== undefined)),
       ...this.#own.problems(),
     ];
@@ -405,7 +429,8 @@ export class Quarantine {
     if (object === undefined || form === undefined) return undefined;
     const since = this.#culprits.get(idOf(of))?.since ?? now;
     const field = blamedField(object, message) ?? '';
-    return { ...of, fingerprint: fingerprintOf(object), form, typeUrl, name, message, field, since };
+    const cause = { kind: 'refused', typeUrl, name, message, field } as const;
+    return { ...of, fingerprint: fingerprintOf(object), form, cause, since };
   }
 
   /** What is to be held and released now, in comparison to what the translation was told last. */

@@ -6,33 +6,54 @@ import type { Refusal } from './verdicts.ts';
 
 /** An object that is held, and why. */
 export interface Culprit extends HeldObject {
-  /** The resource that was refused. */
+  readonly cause: Refused | Faulty;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+}
+
+/** Envoys refuse a resource that comes from it. */
+interface Refused {
+  readonly kind: 'refused';
   readonly typeUrl: string;
   readonly name: string;
   /** Redacted text of the Envoy. */
   readonly message: string;
   /** The field that the text speaks of; empty when it speaks of none. */
   readonly field: string;
-  /** Milliseconds since 1970. */
-  readonly since: number;
+}
+
+/** Parts of it could not be served. */
+interface Faulty {
+  readonly kind: 'faulty';
+  readonly faults: readonly Problem[];
 }
 
 /** More of an Envoy's text tells nobody more. */
 const textLength = 500;
 
-export function culpritProblem(culprit: Culprit): Problem {
-  const { kind, key, field, form, since } = culprit;
+export function culpritProblems({ cause, ...held }: Culprit): readonly Problem[] {
+  return cause.kind === 'refused'
+    ? [refusedProblem(cause, held)]
+    : cause.faults.map((fault) => faultyProblem(fault, held));
+}
+
+function faultyProblem(fault: Problem, { since }: Pick<Culprit, 'since'>): Problem {
+  const form = `Instead of this form, what the ${fault.object.kind} was before ${timeText(since)} stays in use`;
+  return { ...fault, message: `${fault.message}. ${form}` };
+}
+
+function refusedProblem(refused: Refused, { kind, key, form, since }: Omit<Culprit, 'cause'>): Problem {
   const stays = {
-    earlier: `what it was before ${new Date(since).toISOString()} stays in use`,
+    earlier: `what it was before ${timeText(since)} stays in use`,
     closed: kind === 'Ingress' ? 'its paths answer 503' : 'it is not used',
     absent: 'it is left out',
   }[form.kind];
   return {
     object: refOf(kind, key),
-    field,
+    field: refused.field,
     severity: 'error',
     reason: 'RefusedByEnvoy',
-    message: `Envoy refuses ${describe(culprit)}, which this object asks for, so ${stays}: ${cut(culprit.message)}`,
+    message: `Envoy refuses ${describe(refused)}, which this object asks for, so ${stays}: ${cut(refused.message)}`,
     fix: 'change what the message speaks of; every change of the object is tried',
   };
 }
@@ -72,6 +93,10 @@ export function ownMatterProblem(
 
 function describe({ typeUrl, name }: { readonly typeUrl: string; readonly name: string }): string {
   return `the ${shortType(typeUrl)} "${name}"`;
+}
+
+function timeText(time: number): string {
+  return new Date(time).toISOString();
 }
 
 function shortType(typeUrl: string): string {

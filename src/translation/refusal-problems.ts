@@ -28,17 +28,18 @@ export function annotationsOf(object: ObjectRef, objects: Objects): Readonly<Rec
 
 /**
  * @param annotations of the object, one of which is named if the refused text comes from it
- * @param cost what happens instead, as a sentence
+ * @param cost what happens instead, as a sentence; left out where that is said elsewhere
  */
 export function refusalProblem(
   error: unknown,
   { object, field }: Origin,
   annotations: Readonly<Record<string, string>>,
-  cost: string,
+  cost?: string,
 ): Problem {
+  const instead = cost === undefined ? '' : `. ${cost}`;
   if (!(error instanceof InvalidMessage)) {
     const reason = error instanceof Error ? error.message : String(error);
-    const message = `what is asked for cannot be computed: ${reason}. ${cost}`;
+    const message = `what is asked for cannot be computed: ${reason}${instead}`;
     return { object, field, severity: 'error', reason: 'InternalError', message, fix: bugFix };
   }
   const { path, reason, text } = error;
@@ -48,7 +49,7 @@ export function refusalProblem(
     field: annotation === undefined ? field : `metadata.annotations[${annotation}]`,
     severity: 'error',
     reason: 'ResourceRefused',
-    message: `what is asked for would be a part of Envoy's configuration that is not sent: ${reason} (${path}). ${cost}`,
+    message: `what is asked for would be a part of Envoy's configuration that is not sent: ${reason} (${path})${instead}`,
     fix:
       annotation === undefined ? 'write the value in another way' : `change the value of the annotation ${annotation}`,
   };

@@ -144,7 +144,7 @@ function verdictTable(
 }
 
 /** What features look at is noted, like all that a computation looks at. */
-function objectsBy(objects: ObjectTables, look: Look): Omit<ObjectLookup, 'namespace'> {
+export function objectsBy(objects: ObjectTables, look: Look): Omit<ObjectLookup, 'namespace'> {
   return { configMap: (key) => look(objects.ConfigMap, key), secret: (key) => look(objects.Secret, key) };
 }
 

@@ -9,9 +9,11 @@ import type { HeldObject } from '../cluster/held-object.ts';
 import type { Changes, Input, Table } from '../cluster/table.ts';
 import type { Ingress, Kind, KubernetesObject } from '../cluster/kubernetes-object.ts';
 import { changesVerdict } from '../ingress/certificate-choice.ts';
-import { defaultSettings } from '../features/policies.ts';
+import { defaultSettings, readPolicies } from '../features/policies.ts';
 import type { FeatureSettings } from '../features/policies.ts';
 import type { ClassPolicy } from '../ingress/class.ts';
+import { mayStandFor } from '../ingress/earlier-form.ts';
+import type { Form } from '../ingress/earlier-form.ts';
 import type { FlagDefaults } from '../ingress/flag-reading.ts';
 import type { Certificate } from '../model/certificate.ts';
 import type { Host, HostOwnership } from '../model/host.ts';
@@ -25,7 +27,8 @@ import { refusalProblems } from './refusal-problems.ts';
 import { settingsTable } from './settings-table.ts';
 import { resourceTables } from './resource-tables.ts';
 import type { ResourceTable } from './resource-tables.ts';
-import { routingTables } from './routing-tables.ts';
+import { ownFaults } from './own-faults.ts';
+import { objectsBy, routingTables } from './routing-tables.ts';
 import { suspectsOf } from './suspects.ts';
 import type { ObjectKey } from './suspects.ts';
 import type { CertificateHistory, ObjectTables, RoutingTables, Verdict } from './routing-tables.ts';
@@ -74,7 +77,8 @@ export class Translation {
   readonly #held = new Map<string, { readonly held: HeldObject; readonly object: KubernetesObject | undefined }>();
   readonly #settingsMap: string | undefined;
   #touchedIngresses = new Set<string>();
-  #failures: readonly Problem[] = [];
+  /** One list for each value that cannot be computed. */
+  #failures: readonly (readonly Problem[])[] = [];
   #problemChanges = 0;
 
   constructor(options: TranslationOptions) {
@@ -176,6 +180,35 @@ export class Translation {
     return this.#held.has(`${kind} ${key}`);
   }
 
+  /** What of its own value an Ingress (`namespace/name`) cannot be served with, by the last `commit`. */
+  faultsOf(ingress: string): readonly Problem[] {
+    const sources = { objects: this.#objects, routing: this.#routing, resources: this.#resources };
+    return ownFaults({ ...sources, failures: this.#failures }, ingress);
+  }
+
+  /** The form of an Ingress that is served since the last `commit`, or is to be from the next one on; undefined when it has faults, or is closed. */
+  goodForm(ingress: string): Ingress | undefined {
+    const held = this.#held.get(`Ingress ${ingress}`)?.held.form;
+    if (held?.kind === 'earlier') return held.object.kind === 'Ingress' ? held.object : undefined;
+    const served = this.#objects.Ingress.get(ingress);
+    const isServed = served !== undefined && served.isHeld !== true && this.isOurs(ingress);
+    return isServed && this.faultsOf(ingress).length === 0 ? served : undefined;
+  }
+
+  /** Whether an earlier form may be served in place of what an Ingress is by the last `commit`, which has these faults. */
+  mayStandFor(earlier: Ingress, newest: Ingress, faults: readonly Problem[]): boolean {
+    const defaults = this.#routing.defaults.get('');
+    if (defaults === undefined) return false;
+    const objects = objectsBy(this.#objects, (table, key) => table.get(key));
+    const formOf = (ingress: Ingress): Form => ({ ingress, policies: readPolicies(ingress, defaults, objects) });
+    try {
+      return mayStandFor(formOf(earlier), formOf(newest), new Set(faults.map(({ field }) => field)));
+    } catch {
+      // What this program fails at is told of already, and nothing is known of what it would open.
+      return false;
+    }
+  }
+
   /** The objects that a resource may be refused for. */
   suspectsOf(typeUrl: string, name: string): readonly ObjectKey[] {
     const sources = { graph: this.#graph, objects: this.#objects, routing: this.#routing };
@@ -243,7 +276,7 @@ export class Translation {
 
   /** All problems of all objects, sorted. */
   problems(): readonly Problem[] {
-    const sorted = [...this.#problems.values(), this.#failures].flat().toSorted(compareProblems);
+    const sorted = [...this.#problems.values(), ...this.#failures].flat().toSorted(compareProblems);
     // What both virtual hosts of a host would be refused for is said once.
     return sorted.filter((problem, index) => {
       const before = sorted[index - 1];
@@ -324,7 +357,7 @@ export class Translation {
   #keepFailures(): void {
     const failures = this.#graph.failures();
     if (failures.length === 0 && this.#failures.length === 0) return;
-    const problems = failures.flatMap((failure) => failureProblems(failure, this.#objects));
+    const problems = failures.map((failure) => failureProblems(failure, this.#objects));
     if (isDeepStrictEqual(problems, this.#failures)) return;
     this.#failures = problems;
     this.#problemChanges += 1;
