@@ -37,6 +37,39 @@ describe('the list of features', () => {
     expect(unread).toEqual([]);
   });
 
+  it('calls harmless what protects nothing: of all others, the last good form of an Ingress with another policy is not served', () => {
+    expect(features.flatMap(({ name, isHarmless }) => (isHarmless === true ? [name] : [])).toSorted()).toEqual([
+      'affinity',
+      'app-root',
+      'backend-protocol',
+      'brotli',
+      'custom-errors',
+      'forwarded-prefix',
+      'gzip',
+      'load-balance',
+      'needless',
+      'next-upstream',
+      'proxy-timeouts',
+      'relative-redirects',
+      'request-buffering',
+      'rewrite',
+      'service-upstream',
+      'session-cookie',
+      'session-endpoint',
+      'underscore-headers',
+      'upstream-connections',
+      'upstream-hash',
+      'upstream-vhost',
+    ]);
+    const protecting = features.filter(
+      ({ isAccessCheck, mayProtect, settings: own }) =>
+        isAccessCheck === true ||
+        mayProtect !== undefined ||
+        Object.values(own).some(({ onInvalid = 'default' }) => onInvalid.endsWith('closed')),
+    );
+    expect(protecting.filter(({ isHarmless }) => isHarmless === true)).toEqual([]);
+  });
+
   it('has no annotation that no test with a real Envoy names', () => {
     const tests = readdirSync(join(root, 'test/envoy/features'))
       .filter((file) => file.endsWith('.test.ts'))

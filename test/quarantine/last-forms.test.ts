@@ -2,9 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { Ingress } from '../../src/cluster/kubernetes-object.ts';
+import { Translation } from '../../src/translation/translation.ts';
+import type { ResourceChange } from '../../src/xds/view.ts';
 import { annotated, Judged } from '../support/judged.ts';
-import { endpointSlice, ingress, ingressClass, service } from '../support/objects.ts';
+import { applied, endpointSlice, ingress, ingressClass, service } from '../support/objects.ts';
 import type { IngressParts } from '../support/objects.ts';
+import { translationOptions } from '../support/serving.ts';
 
 const base = [
   ingressClass(),
@@ -307,10 +310,10 @@ const keys = ['one', 'two', 'three'];
 const backends = ['web', 'api', 'admin'];
 
 function objectOf({ key, paths, fault, allowed }: Edit): Ingress {
-  const good = paths.map((each) => [`/${key}/${each}`, `${backends[each]}:80`] as const);
-  const bad = fault === undefined ? [] : [['nowhere', `${backends[fault]}:80`] as const];
+  const sound = paths.map((each) => [`/${key}/${each}`, `${backends[each]}:80`] as const);
+  const broken = fault === undefined ? [] : [['nowhere', `${backends[fault]}:80`] as const];
   const object = ingress(key, {
-    hosts: { 'shared.test': Object.fromEntries([...good, ...bad]), [`${key}.test`]: { '/': 'web:80' } },
+    hosts: { 'shared.test': Object.fromEntries([...sound, ...broken]), [`${key}.test`]: { '/': 'web:80' } },
   });
   return allowed === undefined ? object : annotated(object, { 'whitelist-source-range': allowed });
 }
@@ -328,6 +331,15 @@ function usedAfter(before: Use | undefined, raw: Edit): Edit {
   const isKept = gone.length === 0 || (gone.length === 1 && gone[0] === raw.fault);
   const isAlike = raw.allowed === before.used.allowed && raw.allowed !== 'nowhere';
   return isKept && isAlike ? before.used : raw;
+}
+
+/** Those of a fresh start. */
+function versionsOf(...objects: readonly Ingress[]): Readonly<Record<string, string>> {
+  const translation = new Translation(translationOptions);
+  translation.update([...base, ...objects].map(applied));
+  return Object.fromEntries(
+    translation.commit().map(({ typeUrl, name, resource }) => [`${typeUrl} ${name}`, resource?.version ?? '']),
+  );
 }
 
 const edit: fc.Arbitrary<Edit> = fc.record({
@@ -351,6 +363,8 @@ describe('random edits of several Ingresses', () => {
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
         let judged = await open();
         const uses = new Map<string, Use>();
+        /** What writing the same again has published. */
+        const repeated: ResourceChange[] = [];
         const all = (): readonly Ingress[] => Array.from(uses.values(), ({ raw }) => objectOf(raw));
         for (const each of steps) {
           /* oxlint-disable no-await-in-loop -- one after the other */
@@ -358,7 +372,7 @@ describe('random edits of several Ingresses', () => {
             judged = new Judged(undefined, judged.memory);
             await judged.apply(...base, ...all());
           } else if (each === 'again') {
-            expect(await judged.apply(...all())).toEqual([]);
+            repeated.push(...(await judged.apply(...all())));
           } else if ('gone' in each) {
             const use = uses.get(each.gone);
             uses.delete(each.gone);
@@ -373,8 +387,8 @@ describe('random edits of several Ingresses', () => {
             .filter(({ raw, used }) => raw !== used)
             .map(({ raw }) => `default/${raw.key}`);
           expect(judged.held).toEqual(held.toSorted());
-          const fresh = await open(...Array.from(uses.values(), ({ used }) => objectOf(used)));
-          expect(judged.versions).toEqual(fresh.versions);
+          expect(repeated).toEqual([]);
+          expect(judged.versions).toEqual(versionsOf(...Array.from(uses.values(), ({ used }) => objectOf(used))));
           const named = new Set(judged.problems.map(({ object }) => object.name));
           const faulty = [...uses.values()].filter(({ raw }) => raw.fault !== undefined || raw.allowed === 'nowhere');
           expect([...named].toSorted()).toEqual(faulty.map(({ raw }) => raw.key).toSorted());
