@@ -118,11 +118,17 @@ export async function startControlPlane(
     metrics.published((performance.now() - since) / 1_000);
     return true;
   };
+  let rememberedChanges = 0;
+  /** What is held must be known to the next run, however soon this one ends. */
+  const remember = (): void => {
+    const changes = translation.problemChanges + guard.quarantine.changes;
+    if (changes !== rememberedChanges) lastGoodFile?.keep(guard.memory());
+    rememberedChanges = changes;
+  };
   const tell = (changes: readonly ResourceChange[], wasPublished: boolean): void => {
     for (const [table, entries] of translation.takeRecomputed()) metrics.recomputed(table, entries);
     const allProblemChanges = translation.problemChanges + sourceProblems.changes + guard.quarantine.changes;
     const haveProblemsChanged = allProblemChanges !== problemChanges;
-    if (haveProblemsChanged) lastGoodFile?.keep(guard.memory());
     problemChanges = allProblemChanges;
     if (wasPublished) {
       const { sequence } = server.store;
@@ -155,6 +161,7 @@ export async function startControlPlane(
     const computed = await commitJudged(translation, () => guard.judge(), stopping.signal);
     if (computed === undefined || stopping.signal.aborted) return;
     const changes = guard.pass(computed);
+    remember();
     const wasPublished = publish(changes, events[0]?.at ?? performance.now());
     // The streams send now: before anybody is told of it, and as part of what the publication costs.
     await setImmediate();

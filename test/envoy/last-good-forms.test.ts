@@ -129,6 +129,7 @@ describeWithEnvoy('a live Ingress that gets a bad expression', () => {
       await answers('/cart/abc', 404);
       lab.apply(annotated(good, list));
       await answers('/cart/abc', 403);
+      expect(lab.problems()).toEqual([]);
     } finally {
       await stop();
     }
