@@ -17,6 +17,7 @@ import type { OpenSource } from './object-source.ts';
 import { ProblemBook } from './problem-book.ts';
 import { PublicationLog } from './publication-log.ts';
 import { openReporter } from './reporting.ts';
+import type { KeptManifests } from './source/manifest-set.ts';
 import { settle } from './source/settle.ts';
 import { SourceStatus } from './source/source-status.ts';
 import type { Source, SourceEvent } from './source/source.ts';
@@ -66,7 +67,10 @@ export async function startControlPlane(
 ): Promise<ControlPlane> {
   const metrics = createMetrics();
   const sourceStatus = new SourceStatus();
-  const opened = given ? { source: given } : openSource(config, log, observeSource(metrics.source, sourceStatus));
+  const known = config.lastGood === undefined ? undefined : await readLastGood(config.lastGood, log);
+  const kept: KeptManifests = new Map(known?.manifests);
+  const observed = observeSource(metrics.source, sourceStatus);
+  const opened = given ? { source: given } : openSource(config, log, observed, kept);
   const { source, connection }: OpenSource = await opened;
   const tls = await openTls(config.xds.tls, connection, log);
   const translation = new Translation(config);
@@ -84,7 +88,6 @@ export async function startControlPlane(
     ...(spoil && { spoil }),
   });
   const lastGoodFile = config.lastGood === undefined ? undefined : new LastGoodFile(config.lastGood, log);
-  const known = config.lastGood === undefined ? undefined : await readLastGood(config.lastGood, log);
   if (known !== undefined) guard.remember(known);
   const observe = observeStreams(log, metrics);
   const server: XdsServer = new XdsServer({
@@ -121,8 +124,8 @@ export async function startControlPlane(
   let rememberedChanges = 0;
   /** What is held must be known to the next run, however soon this one ends. */
   const remember = (): void => {
-    const changes = translation.problemChanges + guard.quarantine.changes;
-    if (changes !== rememberedChanges) lastGoodFile?.keep(guard.memory());
+    const changes = translation.problemChanges + sourceProblems.changes + guard.quarantine.changes;
+    if (changes !== rememberedChanges) lastGoodFile?.keep({ ...guard.memory(), manifests: [...kept] });
     rememberedChanges = changes;
   };
   const tell = (changes: readonly ResourceChange[], wasPublished: boolean): void => {

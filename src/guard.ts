@@ -4,7 +4,7 @@ import type { Translation, ObjectUpdate } from './translation/translation.ts';
 import { Quarantine } from './quarantine/quarantine.ts';
 import type { Refusal } from './quarantine/verdicts.ts';
 import { LastForms } from './last-forms.ts';
-import type { LastGood } from './last-good.ts';
+import type { HeldForms } from './last-good.ts';
 import type { DiscoveryStream, StreamEvent } from './xds/discovery-stream.ts';
 import type { Resource } from './xds/resource.ts';
 import type { XdsServer } from './xds/server.ts';
@@ -143,13 +143,13 @@ export class Guard {
   }
 
   /** What is to be known to the next run. */
-  memory(): LastGood {
+  memory(): HeldForms {
     const certificates = [...this.#options.translation.keptCertificates()];
     return { ...this.quarantine.memory(), certificates };
   }
 
   /** What another run has found out; to be called before anything is read. */
-  remember(memory: LastGood): void {
+  remember(memory: HeldForms): void {
     this.#options.translation.rememberCertificates(new Map(memory.certificates));
     for (const held of this.quarantine.remember(memory)) this.#options.translation.hold(held);
   }

@@ -1,6 +1,6 @@
 /**
  * What outlives a restart of the control plane where the operator gives a folder for it: objects that are held with their last good
- * forms, what was refused, and the certificate pairs that stand for bad ones. One file, with private keys in it.
+ * forms, what was refused, the certificate pairs that stand for bad ones, and what broken manifest files defined. One file, with private keys in it.
  */
 import { hash, randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
@@ -8,11 +8,17 @@ import { join } from 'node:path';
 import type { Logger } from './log.ts';
 import type { Certificate } from './model/certificate.ts';
 import type { QuarantineMemory } from './quarantine/quarantine.ts';
+import type { ManifestObject } from './source/manifest.ts';
 import { isMissing, messageOf } from './source/system-error.ts';
 
-export interface LastGood extends QuarantineMemory {
+export interface HeldForms extends QuarantineMemory {
   /** By Secret (`namespace/name`). */
   readonly certificates: readonly (readonly [string, Certificate])[];
+}
+
+export interface LastGood extends HeldForms {
+  /** See `KeptManifests`. */
+  readonly manifests: readonly (readonly [string, readonly ManifestObject[]])[];
 }
 
 const fileName = 'last-good.json';

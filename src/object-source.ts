@@ -4,6 +4,7 @@ import { UsageError } from './setting.ts';
 import { directorySource } from './source/directory.ts';
 import type { SourceLog } from './source/failure-log.ts';
 import { type KubeConfig, KubeConfigError, type KubeConnection, loadKubeConfig } from './source/kube-config.ts';
+import type { KeptManifests } from './source/manifest-set.ts';
 import { kubernetesSource } from './source/kubernetes.ts';
 import type { ReflectorEvent } from './source/reflector.ts';
 import type { Source } from './source/source.ts';
@@ -13,13 +14,17 @@ export interface OpenSource {
   readonly connection?: KubeConnection;
 }
 
-/** @throws UsageError when the kubeconfig cannot be used. */
+/**
+ * @param kept what broken manifest files defined in a run before; it is kept up to date
+ * @throws UsageError when the kubeconfig cannot be used.
+ */
 export async function openSource(
   { source, classes, defaults, configMap }: Config,
   log: SourceLog,
   observe?: (event: ReflectorEvent) => void,
+  kept?: KeptManifests,
 ): Promise<OpenSource> {
-  if (source.kind === 'directory') return { source: directorySource(source.paths) };
+  if (source.kind === 'directory') return { source: directorySource(source.paths, kept && { kept }) };
   const reload = (): Promise<KubeConfig> => loadKubeConfig(source.kubeconfig, source.context);
   const kubeConfig = await reload().catch((error: unknown) => {
     throw error instanceof KubeConfigError ? new UsageError(error.message) : error;

@@ -177,7 +177,7 @@ export function registerViewMetrics(registry: Registry, view: AdminView): void {
   );
   gauge(
     'sluice_quarantined_objects',
-    'Objects that Envoys refuse, so that an earlier form of them is served.',
+    'Objects that Envoys or our own checks refuse, so that an earlier form of them is served, or none.',
     [],
     () => [{ labels: {}, value: view.quarantine().objects }],
   );

@@ -160,7 +160,7 @@ class Reader {
 
   #reportCount(paths: number): void {
     if (paths <= mostPaths) return;
-    const message = `the Ingress has ${paths} paths, of which the first ${mostPaths} are served`;
+    const message = `the Ingress has ${paths} paths, and only the first ${mostPaths} can be served`;
     this.#report('TooManyPaths', 'spec.rules', message, 'divide it into several Ingresses');
   }
 

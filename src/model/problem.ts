@@ -19,8 +19,8 @@ export interface Problem {
 
 /** Every reason there is, with what it means; the documentation lists them from here. */
 export const problemReasons = {
-  FileUnreadable: 'A manifest file or folder cannot be read, or is empty now; its last good content of this run stays.',
-  InvalidYaml: 'A manifest file is not valid YAML; its last good content of this run stays.',
+  FileUnreadable: 'A manifest file or folder cannot be read, or is empty now; its last good content stays.',
+  InvalidYaml: 'A manifest file is not valid YAML; its last good content stays.',
   InvalidObject:
     'A field of an object is missing or has the wrong type; the last good form of the file or object stays.',
   DuplicateObject: 'Two manifest documents define the same object; the first by file name and position is used.',
@@ -33,9 +33,11 @@ export const problemReasons = {
   ClassConflict:
     'The annotation kubernetes.io/ingress.class and spec.ingressClassName differ, and one is ours; the annotation decides.',
   InvalidHost:
-    'A host is not a DNS name, or has a wildcard elsewhere than as its whole first label; the rule is not served.',
-  InvalidPath: 'A path is not absolute or holds characters that no request path can have; the path is not served.',
-  TooManyPaths: 'An Ingress has more than 10,000 paths; those after the first 10,000 are not served.',
+    'A host is not a DNS name, or has a wildcard elsewhere than as its whole first label; the rule is not served, or its Ingress stays as it was.',
+  InvalidPath:
+    'A path is not absolute or holds characters that no request path can have; it is not served, or its Ingress stays as it was.',
+  TooManyPaths:
+    'An Ingress has more than 10,000 paths; those after the first 10,000 are not served, or it stays as it was.',
   PathConflict: 'Another, older Ingress already has the same host and path; the older one is served.',
   DefaultBackendConflict: 'Another, older Ingress already is the default backend; the older one is served.',
   ServiceNotFound: 'The Service of a backend does not exist; its paths answer 503.',

@@ -8,7 +8,7 @@ import { resolve, sep } from 'node:path';
 import { Observable } from 'rxjs';
 import type { SourceLog } from './failure-log.ts';
 import { type FoundFile, isManifestName, type ManifestScan, scanManifests } from './manifest-scan.ts';
-import { type ManifestFile, ManifestSet } from './manifest-set.ts';
+import { type KeptManifests, type ManifestFile, ManifestSet } from './manifest-set.ts';
 import { parseManifest } from './manifest.ts';
 import type { Source, SourceEvent } from './source.ts';
 import { isMissing, messageOf } from './system-error.ts';
@@ -19,6 +19,8 @@ export interface DirectorySourceOptions {
   /** Milliseconds after which the files are looked at even if the file system tells nothing; 10,000 when left out. */
   readonly rescanMs?: number;
   readonly timing?: Timing;
+  /** What broken files defined in a run before; it is kept up to date. */
+  readonly kept?: KeptManifests;
 }
 
 /** Files are looked at when the file system has told nothing for this long, in milliseconds, ... */
@@ -38,8 +40,8 @@ const maxFileBytes = 16 * 1024 * 1024;
  * a folder, searched with all folders in it for files ending in .yaml, .yml and .json; names that begin with a dot are
  * passed over.
  *
- * While a file is broken, what it defined when it last was sound stays; if it never was, the documents of it that can
- * be read are used. A file that is emptied counts as broken: a full disk or a save that was cut off looks like that. A
+ * While a file is broken, what it defined when it last was sound stays (in a run before, as far as that is known); if it never was, the
+ * documents of it that can be read are used. A file that is emptied counts as broken: a full disk or a save that was cut off looks like that. A
  * given path, or a folder, that cannot be read keeps what it last held; a file that is deleted from a folder takes its
  * objects with it. An object that is defined twice is taken from the first path, then file
  * name, then position. The problems of a file have its name as their origin. See `Source` for the rest.
@@ -73,7 +75,7 @@ class ManifestFollower {
   readonly #timing: Timing;
   readonly #rescanMs: number;
   readonly #log: SourceLog | undefined;
-  readonly #manifests = new ManifestSet();
+  readonly #manifests: ManifestSet;
   readonly #read = new Map<string, ReadFile>();
   readonly #failed = new Set<string>();
   /** Since when a file has been gone or empty. */
@@ -85,12 +87,13 @@ class ManifestFollower {
   #isScanning = false;
   #isEnded = false;
 
-  constructor(paths: readonly string[], { log, rescanMs, timing }: DirectorySourceOptions, receiver: Receiver) {
+  constructor(paths: readonly string[], { log, rescanMs, timing, kept }: DirectorySourceOptions, receiver: Receiver) {
     this.#paths = paths;
     this.#receiver = receiver;
     this.#timing = timing ?? realTiming;
     this.#rescanMs = rescanMs ?? 10_000;
     this.#log = log;
+    this.#manifests = new ManifestSet(kept);
   }
 
   start(): void {
@@ -164,6 +167,7 @@ class ManifestFollower {
     if (this.#isEnded) return true;
     this.#noteUnreadable(scan);
     const isComplete = this.#forgetMissing(scan);
+    this.#manifests.forgetKept((path) => isPresent(scan, path));
     for (const event of this.#manifests.take()) this.#receiver.next(event);
     this.#noteIdentities(scan.identities);
     return isSettled && isComplete;
@@ -199,7 +203,9 @@ class ManifestFollower {
       return true;
     }
     const isEmptied = text.trim() === '' && this.#manifests.defines(file.path);
-    if (isEmptied && !this.#isBeyondDoubt(file.path)) return false;
+    // At the start there is no telling when it was emptied, and what it defined must not be missing.
+    const isStart = this.#identities === undefined;
+    if (isEmptied && !isStart && !this.#isBeyondDoubt(file.path)) return false;
     this.#doubts.delete(file.path);
     const hash = createHash('sha256').update(text).digest('base64');
     if (isEmptied) this.#manifests.fail(file, 'It is empty now; what it said before stays', emptyFix);

@@ -17,6 +17,9 @@ export interface ManifestFile {
   readonly rank: number;
 }
 
+/** By path of a file that is broken: what it defined when it last was sound. Who keeps this keeps it for the next run. */
+export type KeptManifests = Map<string, readonly ManifestObject[]>;
+
 interface Entry {
   readonly file: ManifestFile;
   readonly objects: readonly ManifestObject[];
@@ -32,9 +35,15 @@ interface Definition {
 }
 
 export class ManifestSet {
+  readonly #kept: KeptManifests;
   readonly #entries = new Map<string, Entry>();
   #sentObjects: ReadonlyMap<string, KubernetesObject> = new Map();
   #sentProblems: ReadonlyMap<string, readonly Problem[]> = new Map();
+
+  /** @param kept is kept up to date; what is in it already was sound in another run */
+  constructor(kept: KeptManifests = new Map()) {
+    this.#kept = kept;
+  }
 
   /**
    * What the file holds now. While it is not sound, what it defined when it last was stays; if it never was, the
@@ -42,15 +51,27 @@ export class ManifestSet {
    */
   put(file: ManifestFile, manifest: Manifest): void {
     const { objects, problems } = manifest;
-    const last = this.#entries.get(file.path);
-    if (isSound(manifest)) this.#entries.set(file.path, { file, objects, problems, isWhole: true });
-    else if (last?.isWhole) this.#entries.set(file.path, { ...last, file, problems });
+    const last = this.#lastOf(file.path);
+    if (isSound(manifest)) {
+      this.#kept.delete(file.path);
+      this.#entries.set(file.path, { file, objects, problems, isWhole: true });
+    } else if (last?.isWhole === true) this.#keep(file, last.objects, problems);
     else this.#entries.set(file.path, { file, objects, problems, isWhole: false });
+  }
+
+  #lastOf(path: string): Pick<Entry, 'objects' | 'isWhole'> | undefined {
+    const kept = this.#kept.get(path);
+    return this.#entries.get(path) ?? (kept && { objects: kept, isWhole: true });
+  }
+
+  #keep(file: ManifestFile, objects: Entry['objects'], problems: Entry['problems']): void {
+    this.#kept.set(file.path, objects);
+    this.#entries.set(file.path, { file, objects, problems, isWhole: true });
   }
 
   /** The file, or folder, cannot be read; what it defined stays. */
   fail(file: ManifestFile, message: string, fix = 'Create it, or make it readable; it is picked up then'): void {
-    const last = this.#entries.get(file.path) ?? { objects: [], isWhole: false };
+    const last = this.#lastOf(file.path) ?? { objects: [], isWhole: false };
     const problem: Problem = {
       object: { kind: 'File', namespace: '', name: file.name },
       field: '',
@@ -59,16 +80,23 @@ export class ManifestSet {
       message,
       fix,
     };
-    this.#entries.set(file.path, { ...last, file, problems: [problem] });
+    if (last.isWhole) this.#keep(file, last.objects, [problem]);
+    else this.#entries.set(file.path, { ...last, file, problems: [problem] });
   }
 
   /** Whether objects of the file are in use. */
   defines(path: string): boolean {
-    return (this.#entries.get(path)?.objects.length ?? 0) > 0;
+    return (this.#lastOf(path)?.objects.length ?? 0) > 0;
   }
 
   delete(path: string): void {
+    this.#kept.delete(path);
     this.#entries.delete(path);
+  }
+
+  /** Forgets what another run kept of files that are gone. */
+  forgetKept(isPresent: (path: string) => boolean): void {
+    for (const path of this.#kept.keys()) if (!this.#entries.has(path) && !isPresent(path)) this.#kept.delete(path);
   }
 
   /** What is to be sent since the last call; it does not depend on the order of the calls before. */

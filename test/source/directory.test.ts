@@ -3,6 +3,8 @@ import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { directorySource } from '../../src/source/directory.ts';
+import type { KeptManifests } from '../../src/source/manifest-set.ts';
+import type { ManifestObject } from '../../src/source/manifest.ts';
 import { rawBrokenIngress, rawIngress, rawService } from './raw-objects.ts';
 import { Recorder } from './recorder.ts';
 
@@ -234,6 +236,62 @@ describe('directorySource', () => {
     await write('a.yaml', documents(rawIngress('a', 'new.test')));
     await recorder.until('b went', () => !known('b')());
     expect([hostOf('a'), recorder.problems]).toEqual(['new.test', []]);
+  });
+
+  it.each([
+    ['an object that is none', documents(rawBrokenIngress('b'), rawIngress('a'))],
+    ['no YAML', 'a: [b'],
+    ['nothing', ''],
+  ])(
+    'keeps all of a file that has turned into %s over a restart, where that is kept, until it is right again',
+    async (_what, text) => {
+      const sound = documents(rawIngress('a'), rawIngress('b'));
+      await Promise.all([
+        write('a.yaml', sound),
+        write('gone.yaml', sound.replaceAll(/"name":"(a|b)"/g, '"name":"gone-$1"')),
+      ]);
+      let kept: KeptManifests = new Map();
+      const restart = async (): Promise<void> => {
+        recorder.stop();
+        // As it is when it has been in a file.
+        // oxlint-disable-next-line no-unsafe-type-assertion -- it is of the type that it was made from
+        kept = new Map(JSON.parse(JSON.stringify([...kept])) as readonly [string, readonly ManifestObject[]][]);
+        recorder = new Recorder(directorySource([folder], { kept }));
+        await recorder.synced();
+      };
+      recorder = new Recorder(directorySource([folder], { kept }));
+      await recorder.synced();
+      const before = new Map(recorder.objects);
+      await Promise.all([write('a.yaml', text), write('gone.yaml', text)]);
+      await recorder.until('both are broken', () => kept.size === 2);
+      expect(recorder.objects).toEqual(before);
+      await rm(at('gone.yaml'));
+      await recorder.until('one is gone', () => kept.size === 1);
+      await restart();
+      expect(recorder.names).toEqual(['Ingress default/a', 'Ingress default/b']);
+      expect(recorder.problems).not.toEqual([]);
+      await write('a.yaml', documents(rawIngress('c')));
+      await recorder.until('it is as it is now', known('c'));
+      expect(recorder.names).toEqual(['Ingress default/c']);
+      expect(kept.size).toBe(0);
+      await restart();
+      expect(recorder.names).toEqual(['Ingress default/c']);
+    },
+  );
+
+  it('keeps nothing of a file that is broken, and goes while nobody looks', async () => {
+    await write('a.yaml', documents(rawIngress('a')));
+    const kept: KeptManifests = new Map();
+    recorder = new Recorder(directorySource([folder], { kept }));
+    await recorder.synced();
+    await write('a.yaml', 'a: [b');
+    await recorder.until('it is broken', () => kept.size === 1);
+    recorder.stop();
+    await rm(at('a.yaml'));
+    recorder = new Recorder(directorySource([folder], { kept }));
+    await recorder.synced();
+    expect(recorder.names).toEqual([]);
+    expect(kept.size).toBe(0);
   });
 
   it('reads the good documents of a file that is broken at the start', async () => {

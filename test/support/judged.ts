@@ -2,7 +2,7 @@
 import type { Ingress, KubernetesObject } from '../../src/cluster/kubernetes-object.ts';
 import { commitJudged } from '../../src/commit.ts';
 import { Guard } from '../../src/guard.ts';
-import type { LastGood } from '../../src/last-good.ts';
+import type { HeldForms } from '../../src/last-good.ts';
 import type { Problem } from '../../src/model/problem.ts';
 import { typeUrl } from '../../src/proto/type-url.ts';
 import { decode } from '../../src/proto/message.ts';
@@ -19,12 +19,12 @@ export class Judged {
   readonly #server = new XdsServer({ host: '127.0.0.1', port: 0, observe: () => undefined });
   readonly #guard: Guard;
 
-  constructor(options: TranslationOptions = translationOptions, memory?: LastGood) {
+  constructor(options: TranslationOptions = translationOptions, memory?: HeldForms) {
     this.translation = new Translation(options);
     this.#guard = new Guard({ translation: this.translation, server: () => this.#server, wake: () => undefined });
     // As it is when it has been in a file.
     // oxlint-disable-next-line no-unsafe-type-assertion -- it is of the type that it was made from
-    if (memory !== undefined) this.#guard.remember(JSON.parse(JSON.stringify(memory)) as LastGood);
+    if (memory !== undefined) this.#guard.remember(JSON.parse(JSON.stringify(memory)) as HeldForms);
   }
 
   apply(...objects: readonly KubernetesObject[]): Promise<readonly ResourceChange[]> {
@@ -45,7 +45,7 @@ export class Judged {
     return passed;
   }
 
-  get memory(): LastGood {
+  get memory(): HeldForms {
     return this.#guard.memory();
   }
 
