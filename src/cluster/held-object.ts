@@ -1,4 +1,4 @@
-/** Objects that are not used as they are, because Envoys refuse what follows from them; and what is used instead. */
+/** Objects that are not used as they are, because Envoys or our own checks refuse what follows from them; and what is used instead. */
 import { hash } from 'node:crypto';
 import type { Ingress, Kind, KubernetesObject } from './kubernetes-object.ts';
 
