@@ -41,6 +41,13 @@ export interface Config {
   };
   /** Where the gRPC server listens; port 0 means any free one. Without `tls` it serves plaintext. */
   readonly xds: HostPort & { readonly tls?: XdsTls; readonly clients?: XdsClients };
+  /** What is done while the API server is silent, in milliseconds. */
+  readonly cutOff: {
+    /** How long an Envoy that comes with configuration waits for a sign of life before it is sent on. */
+    readonly holdMs: number;
+    /** How long this replica says that it is not ready. */
+    readonly unreadyMs: number;
+  };
   readonly admin: HostPort;
   /** What Envoy's listeners bind. */
   readonly listen: {
@@ -166,6 +173,10 @@ export function readConfig(flags: Flags, environment: Environment, traits: Comma
       ...(settings.isOn('ingress-class-by-name-only') && { byNameOnly: true }),
     },
     xds: readXds(settings, source.kind === 'directory'),
+    cutOff: {
+      holdMs: settings.one('cut-off-hold', parseDuration) ?? 5_000,
+      unreadyMs: settings.one('cut-off-unready', parseDuration) ?? 300_000,
+    },
     admin: settings.one('admin-address', parseHostPort) ?? { host: '127.0.0.1', port: 18_001 },
     listen: readListen(settings, traits),
     defaults: readDefaults(settings),
@@ -213,7 +224,8 @@ function readSource(settings: Settings, environment: Environment): SourceConfig 
       throw new UsageError('--dir and --kubeconfig exclude each other: objects come from files or from a cluster');
     }
     if (context !== undefined) refuse(context, 'needs a kubeconfig', 'leave it out with --dir');
-    const clusterOnly = namespace ?? givenStatusFlag(settings);
+    const clusterOnly =
+      namespace ?? settings.find('cut-off-hold') ?? settings.find('cut-off-unready') ?? givenStatusFlag(settings);
     if (clusterOnly !== undefined) refuse(clusterOnly, 'needs a cluster', 'leave it out with --dir');
     return { kind: 'directory', paths };
   }

@@ -2,6 +2,7 @@
 import type { AdminView, ResourceSummary, SessionSummary } from './admin/admin-view.ts';
 import { compareProblems } from './model/problem.ts';
 import type { ProblemBook } from './problem-book.ts';
+import type { Contact } from './source/contact.ts';
 import { toJson } from './proto/message.ts';
 import { messageNameOf } from './proto/type-url.ts';
 import type { Quarantine } from './quarantine/quarantine.ts';
@@ -18,13 +19,18 @@ export function controlPlaneView(
   sources: SourceStatus,
   certificates: AdminView['certificates'],
   quarantine: Quarantine,
+  reach?: Reach,
 ): AdminView {
   const { delta } = server.store;
   return {
     readiness: () => {
-      const ready = server.store.sequence > 0;
-      return { ready, waitingFor: ready ? [] : ['the first complete reading of all objects'] };
+      if (server.store.sequence === 0) {
+        return { ready: false, waitingFor: ['the first complete reading of all objects'] };
+      }
+      const waitingFor = reach === undefined ? [] : silenceOf(reach);
+      return { ready: waitingFor.length === 0, waitingFor };
     },
+    ...(reach && { contact: () => reach.contact.state }),
     problems: () =>
       [...sourceProblems.all(), ...translation.problems(), ...quarantine.problems()].toSorted(compareProblems),
     objectCounts: () => translation.objectCounts(),
@@ -48,6 +54,20 @@ export function controlPlaneView(
     certificates,
     sessions: () => server.streams().map(sessionSummary),
   };
+}
+
+/** How the API server is reached. */
+export interface Reach {
+  readonly contact: Contact;
+  /** For how long a replica that is cut off says that it is not ready, in milliseconds. */
+  readonly unreadyMs: number;
+}
+
+/** As long as another replica may be better off, Envoys that start are to go there. In the end, old is better than nothing. */
+function silenceOf({ contact, unreadyMs }: Reach): readonly string[] {
+  const { isCutOff, cutOffMs } = contact.state;
+  if (!isCutOff || cutOffMs >= unreadyMs) return [];
+  return [`the Kubernetes API server, which has been silent for ${Math.round(cutOffMs / 1_000)} s and more`];
 }
 
 function summaryOf(server: XdsServer, typeUrl: string, name: string): readonly ResourceSummary[] {

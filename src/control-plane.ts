@@ -17,9 +17,11 @@ import type { OpenSource } from './object-source.ts';
 import { ProblemBook } from './problem-book.ts';
 import { PublicationLog } from './publication-log.ts';
 import { openReporter } from './reporting.ts';
+import { Contact } from './source/contact.ts';
 import type { KeptManifests } from './source/manifest-set.ts';
 import { settle } from './source/settle.ts';
 import { SourceStatus } from './source/source-status.ts';
+import { realTiming } from './source/timing.ts';
 import type { Source, SourceEvent } from './source/source.ts';
 import { Translation } from './translation/translation.ts';
 import { observeSource } from './source-observer.ts';
@@ -69,8 +71,9 @@ export async function startControlPlane(
   const sourceStatus = new SourceStatus();
   const known = config.lastGood === undefined ? undefined : await readLastGood(config.lastGood, log);
   const kept: KeptManifests = new Map(known?.manifests);
-  const observed = observeSource(metrics.source, sourceStatus);
-  const opened = given ? { source: given } : openSource(config, log, observed, kept);
+  const contact = given === undefined && config.source.kind === 'kubernetes' ? openContact(log) : undefined;
+  const observeReading = observeSource(metrics.source, sourceStatus);
+  const opened = given ? { source: given } : openSource(config, log, observeReading, kept, contact);
   const { source, connection }: OpenSource = await opened;
   const tls = await openTls(config.xds.tls, connection, log);
   const translation = new Translation(config);
@@ -81,6 +84,7 @@ export async function startControlPlane(
   });
   const sourceProblems = new ProblemBook();
   const verdict$ = new Subject<Verdict>();
+  const proved$ = new Subject<Proved>();
   const guard = new Guard({
     translation,
     server: () => server,
@@ -94,6 +98,13 @@ export async function startControlPlane(
     host: config.xds.host,
     port: config.xds.port,
     ...xdsClients(config.xds, tls),
+    ...(contact &&
+      config.cutOff.holdMs > 0 && {
+        freshness: {
+          holdMs: config.cutOff.holdMs,
+          confirm: (served) => contact.prove(() => proved$.next({ kind: 'proved', served })),
+        },
+      }),
     observe: (stream, event) => {
       observe(stream, event);
       guard.observe(stream, event);
@@ -101,7 +112,9 @@ export async function startControlPlane(
     observeRefusal: observeRefusals(log, metrics),
   });
   const expiry = watchExpiry(tls.source);
-  const routingView = controlPlaneView(translation, sourceProblems, server, sourceStatus, expiry, guard.quarantine);
+  const reach = contact && { contact, unreadyMs: config.cutOff.unreadyMs };
+  const { quarantine } = guard;
+  const routingView = controlPlaneView(translation, sourceProblems, server, sourceStatus, expiry, quarantine, reach);
   const reporter = openReporter({
     config: config.status,
     connection,
@@ -171,6 +184,8 @@ export async function startControlPlane(
     if (stopping.signal.aborted) return;
     tell(changes, wasPublished);
     guard.rest();
+    // What was read before the proof was found is in this publication, or in one before.
+    for (const { event } of events) if (event.kind === 'proved') event.served();
   };
 
   const xdsPort = await server.start().catch(async (error: unknown) => {
@@ -182,7 +197,7 @@ export async function startControlPlane(
     throw error;
   });
   const time$ = interval(60_000).pipe(map((): TimePassed => ({ kind: 'time' })));
-  const reading: Subscription = merge(source.events$, time$, renewed$, verdict$)
+  const reading: Subscription = merge(source.events$, time$, renewed$, verdict$, proved$)
     .pipe(
       map((event): Stamped => ({ event, at: performance.now() })),
       settle(config.settle, take),
@@ -220,6 +235,16 @@ function warnOfOthers({ ours, others }: ReturnType<Translation['ingressCounts']>
   log.warn({ ingresses: others, fix }, 'no Ingress is of a class that is served here');
 }
 
+function openContact(log: Logger): Contact {
+  return new Contact({
+    timing: realTiming,
+    changed: (isCutOff) => {
+      if (isCutOff) log.warn('cut off: nothing comes from the Kubernetes API server; what is known stays in use');
+      else log.info('no longer cut off: the Kubernetes API server is heard from');
+    },
+  });
+}
+
 /** Certificates begin and cease to be valid without anybody changing anything. */
 interface TimePassed {
   readonly kind: 'time';
@@ -235,8 +260,14 @@ interface Verdict {
   readonly kind: 'verdict';
 }
 
+/** The API server has just been heard from, and somebody waits until all it has said is served. */
+interface Proved {
+  readonly kind: 'proved';
+  readonly served: () => void;
+}
+
 interface Stamped {
-  readonly event: SourceEvent | TimePassed | Renewed | Verdict;
+  readonly event: SourceEvent | TimePassed | Renewed | Verdict | Proved;
   /** Milliseconds on the monotonic clock. */
   readonly at: number;
 }

@@ -2,6 +2,7 @@
 import type { Config } from './config.ts';
 import { UsageError } from './setting.ts';
 import { directorySource } from './source/directory.ts';
+import type { Contact } from './source/contact.ts';
 import type { SourceLog } from './source/failure-log.ts';
 import { type KubeConfig, KubeConfigError, type KubeConnection, loadKubeConfig } from './source/kube-config.ts';
 import type { KeptManifests } from './source/manifest-set.ts';
@@ -23,6 +24,7 @@ export async function openSource(
   log: SourceLog,
   observe?: (event: ReflectorEvent) => void,
   kept?: KeptManifests,
+  contact?: Contact,
 ): Promise<OpenSource> {
   if (source.kind === 'directory') return { source: directorySource(source.paths, kept && { kept }) };
   const reload = (): Promise<KubeConfig> => loadKubeConfig(source.kubeconfig, source.context);
@@ -39,6 +41,7 @@ export async function openSource(
     configMaps,
     withoutIngressClasses: classes.byNameOnly === true,
     ...(observe && { observe }),
+    ...(contact && { contact }),
   };
   return { source: kubernetesSource({ ...connection, ...options, log }), connection };
 }

@@ -11,6 +11,13 @@ export function observeStreams(log: Logger, metrics: Metrics): (stream: Discover
       case 'closed':
         log.info(describeStream(stream), `xDS stream ${event.kind}`);
         break;
+      case 'sent-on':
+        metrics.sentOn();
+        log.warn(
+          describeStream(stream),
+          'an Envoy was sent on: the Kubernetes API is silent, so that the Envoy may know more than this replica',
+        );
+        break;
       case 'response':
         metrics.response(event.typeUrl, stream.protocol, event.bytes, event.isShared);
         if (log.isLevelEnabled('debug')) log.debug({ ...describeStream(stream), ...event }, 'xDS response sent');

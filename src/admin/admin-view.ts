@@ -21,8 +21,15 @@ export interface AdminView {
   readonly quarantine: () => QuarantineSummary;
   /** Each kind and namespace that is read from Kubernetes; empty when objects come from files. */
   readonly sources: () => readonly SourceSummary[];
+  /** Whether the API server is heard from; absent when objects come from files. */
+  readonly contact?: () => ContactSummary;
   /** What is written into the cluster and by whom; absent when objects come from files. */
   readonly status?: () => StatusSummary;
+}
+
+export interface ContactSummary {
+  /** True when nothing comes from it any more, although it is asked. */
+  readonly isCutOff: boolean;
 }
 
 export interface QuarantineSummary {

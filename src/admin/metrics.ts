@@ -12,6 +12,8 @@ export interface Metrics {
   readonly nack: (typeUrl: string) => void;
   /** A connection of an Envoy was not taken in. */
   readonly refused: (reason: string) => void;
+  /** An Envoy was sent on to another replica. */
+  readonly sentOn: () => void;
   /** A publication went out, this long after its first change was known. */
   readonly published: (seconds: number) => void;
   /** So many entries of a table were computed anew. */
@@ -53,6 +55,11 @@ export function createMetrics(): Metrics {
     labelNames: ['reason'] as const,
     registers,
   });
+  const sentOn = new Counter({
+    name: 'sluice_xds_streams_sent_on_total',
+    help: 'Streams of Envoys that were sent on, because they may know more than a replica that is cut off from Kubernetes.',
+    registers,
+  });
   const writes = new Counter({
     name: 'sluice_api_writes_total',
     help: 'Writes to the Kubernetes API server; renewals of the Lease are counted only when they fail.',
@@ -67,6 +74,7 @@ export function createMetrics(): Metrics {
       duration.observe(seconds);
     },
     refused: (reason) => refusals.inc({ reason }),
+    sentOn: () => sentOn.inc(),
     recomputed: (table, entries) => recomputed.inc({ table }, entries),
     written: (resource, outcome) => writes.inc({ resource, outcome }),
     source: createSourceMetrics(registry),
@@ -196,7 +204,12 @@ export function registerViewMetrics(registry: Registry, view: AdminView): void {
   gauge('sluice_resource_bytes', 'Encoded bytes of the served snapshot.', ['type'], () =>
     totalByType(view.resources(), ({ size }) => size),
   );
-  const { status } = view;
+  const { contact, status } = view;
+  if (contact !== undefined) {
+    gauge('sluice_source_cut_off', 'Whether nothing comes from the Kubernetes API server any more (1).', [], () => [
+      { labels: {}, value: contact().isCutOff ? 1 : 0 },
+    ]);
+  }
   if (status !== undefined) {
     gauge('sluice_leader', 'Whether this replica writes statuses and Events.', [], () => [
       { labels: {}, value: status().isLeading ? 1 : 0 },

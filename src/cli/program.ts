@@ -142,6 +142,14 @@ const settle = [
   flag('--settle-max <duration>', 'how long a change is held back to be gathered at most; default: 100ms'),
 ];
 
+const cutOff = [
+  flag(
+    '--cut-off-hold <duration>',
+    'while the API server is silent: how long an Envoy that has configuration waits before it is sent on; 0s: it is served at once; default: 5s',
+  ),
+  flag('--cut-off-unready <duration>', 'and how long /readyz says that this replica is not ready; default: 5m'),
+];
+
 const memory = [
   flag(
     '--last-good <path>',
@@ -234,6 +242,7 @@ const serveOptions: readonly Option[] = [
   ...features,
   ...fallbacks,
   ...status,
+  ...cutOff,
   ...settle,
   ...memory,
   ...logging('info'),

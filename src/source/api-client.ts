@@ -44,13 +44,23 @@ export class ApiClient {
   readonly #credentials: ApiCredentials;
   readonly #timing: Timing;
   readonly #http2: Http2Pool;
+  readonly #heard: () => void;
   #agent: { readonly tls: TlsOptions; readonly protocol: string; readonly agent: HttpAgent } | undefined;
 
-  /** @param reload reads the same configuration again, for when the server refuses what it gave. */
-  constructor(kubeConfig: KubeConfig, timing: Timing, reload = () => Promise.resolve(kubeConfig)) {
+  /**
+   * @param reload reads the same configuration again, for when the server refuses what it gave.
+   * @param heard called for everything that comes from the server and not from a gateway that misses it.
+   */
+  constructor(
+    kubeConfig: KubeConfig,
+    timing: Timing,
+    reload = () => Promise.resolve(kubeConfig),
+    heard: () => void = () => undefined,
+  ) {
     this.#credentials = new ApiCredentials(kubeConfig, reload, timing);
     this.#timing = timing;
-    this.#http2 = new Http2Pool(timing);
+    this.#heard = heard;
+    this.#http2 = new Http2Pool(timing, heard);
   }
 
   /** The API server's address as the kubeconfig names it, for messages. */
@@ -74,9 +84,11 @@ export class ApiClient {
     const ending = new AbortController();
     const end = (): void => ending.abort();
     const watchdog = new Watchdog(silenceMs, this.#timing);
+    let isOfServer = false;
     const touch = (): void => {
       watchdog.feed();
       connection?.touch();
+      if (isOfServer) this.#heard();
     };
     let silence: ApiFailure | undefined;
     watchdog.guard((failure) => {
@@ -93,6 +105,7 @@ export class ApiClient {
         throw silence ?? this.#unreachable(error);
       });
       ({ body } = answer);
+      isOfServer = answer.status < 500;
       touch();
       const bytes = readBody(body, touch, () => silence);
       if (answer.status !== 200 && answer.status !== 201) throw await this.#refusal(answer, bytes);

@@ -20,10 +20,19 @@ const maxStreams = 80;
 const windowBytes = 4 * 1024 * 1024;
 const maxSessionMegabytes = 128;
 
+export interface Http2Options {
+  /** Seconds without any sign of life after which the connection is given up. */
+  readonly patience: number;
+  readonly timing: Timing;
+  /** Called when a PING is answered. */
+  readonly heard: () => void;
+}
+
 export class Http2Connection {
   readonly #session: ClientHttp2Session;
   readonly #timing: Timing;
   readonly #patience: number;
+  readonly #heard: () => void;
   #streams = 0;
   #isRetired = false;
   /** Ticks in a row in which nothing came. They are counted, not timed, so that a busy moment of ours is not held against the server. */
@@ -31,10 +40,11 @@ export class Http2Connection {
   #isPinging = false;
   #cancelTick: (() => void) | undefined;
 
-  private constructor(session: ClientHttp2Session, patience: number, timing: Timing) {
+  private constructor(session: ClientHttp2Session, { patience, timing, heard }: Http2Options) {
     this.#session = session;
     this.#timing = timing;
     this.#patience = patience;
+    this.#heard = heard;
     session.setLocalWindowSize(windowBytes);
     session.on('goaway', () => this.retire());
     session.on('close', () => this.close());
@@ -46,16 +56,9 @@ export class Http2Connection {
   /**
    * Connects and agrees on HTTP/2; undefined when the server speaks HTTP/1.1 only. Rejects with what Node says when it
    * cannot be reached.
-   *
-   * @param patience seconds without any sign of life after which the connection is given up.
    */
-  static async open(
-    server: URL,
-    tls: TlsOptions,
-    patience: number,
-    timing: Timing,
-  ): Promise<Http2Connection | undefined> {
-    const socket = await dial(server, tls, timing);
+  static async open(server: URL, tls: TlsOptions, options: Http2Options): Promise<Http2Connection | undefined> {
+    const socket = await dial(server, tls, options.timing);
     if (socket.alpnProtocol !== 'h2') {
       socket.destroy();
       return undefined;
@@ -65,7 +68,7 @@ export class Http2Connection {
       settings: { enablePush: false, initialWindowSize: windowBytes },
       maxSessionMemory: maxSessionMegabytes,
     });
-    return new Http2Connection(session, patience, timing);
+    return new Http2Connection(session, options);
   }
 
   /** Takes a place for one request, which must be sent or given back; false when there is none. */
@@ -155,7 +158,9 @@ export class Http2Connection {
     if (this.#isPinging) return;
     this.#isPinging = this.#session.ping((error) => {
       this.#isPinging = false;
-      if (error === null) this.touch();
+      if (error !== null) return;
+      this.touch();
+      this.#heard();
     });
   }
 }

@@ -14,6 +14,7 @@ const askAgainMs = 300_000;
 
 export class Http2Pool {
   readonly #timing: Timing;
+  readonly #heard: () => void;
   #server = '';
   #tls: TlsOptions = {};
   #connections: { readonly connection: Http2Connection; readonly openedAt: number }[] = [];
@@ -21,8 +22,10 @@ export class Http2Pool {
   #patience = patience.first;
   #onlyHttp1Until = 0;
 
-  constructor(timing: Timing) {
+  /** @param heard called when a PING is answered. */
+  constructor(timing: Timing, heard: () => void) {
     this.#timing = timing;
+    this.#heard = heard;
   }
 
   /**
@@ -69,7 +72,11 @@ export class Http2Pool {
   }
 
   async #open(server: URL, tls: TlsOptions): Promise<void> {
-    const connection = await Http2Connection.open(server, tls, this.#patience, this.#timing);
+    const connection = await Http2Connection.open(server, tls, {
+      patience: this.#patience,
+      timing: this.#timing,
+      heard: this.#heard,
+    });
     if (connection === undefined) this.#onlyHttp1Until = this.#timing.now() + askAgainMs;
     else this.#connections.push({ connection, openedAt: this.#timing.now() });
   }

@@ -7,9 +7,11 @@ import { referencedConfigMaps } from '../cluster/config-map-reference.ts';
 import { kinds } from '../cluster/kubernetes-object.ts';
 import { referencedSecrets } from '../cluster/secret-reference.ts';
 import { ApiClient } from './api-client.ts';
+import { ApiFailure } from './api-failure.ts';
+import type { Contact } from './contact.ts';
 import { FailureLog, type SourceLog } from './failure-log.ts';
 import { NamedWatches, type NamedWatchesOptions } from './named-watches.ts';
-import { reflectedResources, type ReflectorTarget } from './reflected-resource.ts';
+import { collectionPath, reflectedResources, type ReflectorTarget } from './reflected-resource.ts';
 import { defaultReflectorLimits, type ReflectorLimits } from './reflector-limits.ts';
 import { Reflector, type ReflectorEvent } from './reflector.ts';
 import type { Source, SourceEvent } from './source.ts';
@@ -31,9 +33,15 @@ export interface KubernetesSourceOptions {
   readonly log: SourceLog;
   /** Called for everything a reflector goes through. It must not throw. */
   readonly observe?: (event: ReflectorEvent) => void;
+  /** Is told of everything that comes from the server. */
+  readonly contact?: Contact;
   readonly limits?: Partial<ReflectorLimits>;
   readonly timing?: Timing;
 }
+
+const metadataOnly = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
+/** Milliseconds that something small may take. */
+const probeMs = 2_000;
 
 /** Reads all kinds from an API server and keeps up with it until unsubscribed. See `Source`. */
 export function kubernetesSource(options: KubernetesSourceOptions): Source {
@@ -72,7 +80,8 @@ class ReadingSession {
     this.#receiver = receiver;
     this.#timing = timing;
     this.#limits = { ...defaultReflectorLimits, ...options.limits };
-    this.#client = new ApiClient(options.kubeConfig, timing, options.reload);
+    const { contact } = options;
+    this.#client = new ApiClient(options.kubeConfig, timing, options.reload, () => contact?.heard());
     this.#failureLog = new FailureLog(options.log, timing);
     this.#targets = targetsOf(options);
     this.#gate = new SyncGate(this.#targets);
@@ -99,9 +108,11 @@ class ReadingSession {
     }
     this.#configMaps.begin();
     this.#secrets.begin();
+    contact?.begin((signal) => this.#probe(signal));
   }
 
   end(): void {
+    this.#options.contact?.end();
     this.#ending.abort();
     this.#secrets.stop();
     this.#configMaps.stop();
@@ -137,11 +148,32 @@ class ReadingSession {
       observe: (event) => {
         this.#failureLog.note(event);
         this.#options.observe?.(event);
+        this.#options.contact?.note(event);
         note(event);
         this.#sayWhenSynced();
       },
     });
     reflector.run(ending.signal).catch((error: unknown) => this.#receiver.error(error));
+  }
+
+  /** Lists one object, which the server reads from its store. That it may not be read is an answer, too. */
+  async #probe(signal: AbortSignal): Promise<boolean> {
+    const [namespace = ''] = this.#options.namespaces;
+    const path = collectionPath({ resource: 'EndpointSlice', namespace }, { limit: '1' });
+    const request = { path, accept: metadataOnly, silenceMs: probeMs };
+    try {
+      await this.#client.get(
+        () => request,
+        signal,
+        async (body) => {
+          for await (const chunk of body) void chunk;
+        },
+      );
+      return true;
+    } catch (error) {
+      if (!(error instanceof ApiFailure) && !signal.aborted) this.#receiver.error(error);
+      return error instanceof ApiFailure && error.status > 0 && error.status < 500;
+    }
   }
 
   #sayWhenSynced(): void {

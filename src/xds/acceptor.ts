@@ -82,6 +82,11 @@ export class Acceptor {
     return this.#byPeer.get(peer)?.allowance;
   }
 
+  /** Ends the connection with a peer, named as grpc-js does: a client that has been sent on would come back on the same one. */
+  hangUp(peer: string): void {
+    this.#byPeer.get(peer)?.connection.destroySoon();
+  }
+
   /** Takes in nobody else; who still waits is cut off. */
   close(): void {
     this.#server.close();

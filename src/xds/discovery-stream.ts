@@ -5,6 +5,8 @@ import { decode } from '../proto/message.ts';
 import type { MessageTypes } from '../proto/message.ts';
 import { messageNameOf } from '../proto/type-url.ts';
 import type { Allowance } from './allowance.ts';
+import { Arrival } from './arrival.ts';
+import type { Freshness } from './arrival.ts';
 import type { Batch } from './batch.ts';
 import { firstRequestMissing, statusDetails } from './call-guard.ts';
 import { readDeltaRequest } from './delta-request.ts';
@@ -33,7 +35,8 @@ export type DiscoveryCall = ServerDuplexStream<Buffer, Buffer>;
 
 /** What happens on a stream, for logs and metrics. */
 export type StreamEvent =
-  | { readonly kind: 'opened' | 'closed' }
+  /** `sent-on`: the client may know more than we do, and is to ask another server. */
+  | { readonly kind: 'opened' | 'closed' | 'sent-on' }
   | {
       readonly kind: 'response';
       readonly typeUrl: string;
@@ -75,6 +78,8 @@ export interface StreamSettings {
   /** What the connection's requests may still cost. */
   readonly allowance: Allowance;
   readonly store: Pick<ResourceStore, 'unknownNames' | 'peakNames'>;
+  /** Absent when what is served is always the newest. */
+  readonly freshness?: Freshness;
   readonly observe: (stream: DiscoveryStream, event: StreamEvent) => void;
 }
 
@@ -114,6 +119,9 @@ export class DiscoveryStream implements Turn {
   #rest: NodeJS.Timeout | undefined;
   #isBehind = false;
   #isOpen = true;
+  /** While it is open, nothing is read. */
+  readonly #arrival: Arrival | undefined;
+  #hasSaidGoodbye = false;
 
   constructor(call: DiscoveryCall, settings: StreamSettings) {
     this.#call = call;
@@ -123,12 +131,19 @@ export class DiscoveryStream implements Turn {
     this.peer = call.getPeer();
     const limits = { ...defaultLimits, ackPatienceMs: settings.limits.answerMs };
     this.session = new Session(settings.protocol, settings.view, settings.substitute, limits);
+    const { freshness, typeUrl } = settings;
+    this.#arrival =
+      freshness &&
+      new Arrival({
+        freshness,
+        protocol: this.protocol,
+        typeUrl,
+        admit: () => this.#admit(),
+        sendOn: () => this.#sendOn(),
+      });
     call.on('end', () => {
-      // Who asks and says goodbye in one breath still gets an answer.
-      this.#readInbox(performance.now());
-      this.#send();
-      this.#close();
-      call.end();
+      this.#hasSaidGoodbye = true;
+      if (this.#inbox.length === 0 || !this.#isHeld) this.#answerLast();
     });
     call.on('cancelled', () => this.#close());
     call.on('error', () => this.#close());
@@ -143,7 +158,9 @@ export class DiscoveryStream implements Turn {
   listen(): void {
     this.#listeningSince = performance.now();
     this.#call.on('data', (message: Buffer) => {
+      this.#hasAsked = true;
       this.#inbox.push(message);
+      if (this.#isHeld) this.#arrival?.see(message);
       if (this.#inbox.length >= inboxLimit) this.#call.pause();
       this.#settings.turns.request(this);
     });
@@ -161,6 +178,7 @@ export class DiscoveryStream implements Turn {
 
   /** Reads what was asked, and sends what may be sent now. */
   takeTurn(): void {
+    if (this.#isHeld) return;
     const { turns, allowance } = this.#settings;
     const began = performance.now();
     const wait = this.#inbox.length === 0 ? 0 : allowance.waitMs(began);
@@ -203,6 +221,29 @@ export class DiscoveryStream implements Turn {
     }
   }
 
+  get #isHeld(): boolean {
+    return this.#arrival?.isOpen === true;
+  }
+
+  #admit(): void {
+    if (this.#hasSaidGoodbye) this.#answerLast();
+    else this.pump();
+  }
+
+  #sendOn(): void {
+    this.#observe({ kind: 'sent-on' });
+    this.end(status.UNAVAILABLE, 'this control plane cannot tell whether it is up to date: ask another one');
+  }
+
+  /** Who asks and says goodbye in one breath still gets an answer. */
+  #answerLast(): void {
+    if (!this.#isOpen) return;
+    this.#readInbox(performance.now());
+    this.#send();
+    this.#close();
+    this.#call.end();
+  }
+
   #resume(): void {
     this.#rest = undefined;
     this.pump();
@@ -212,7 +253,6 @@ export class DiscoveryStream implements Turn {
     const inbox = this.#inbox;
     if (inbox.length === 0) return;
     this.#inbox = [];
-    this.#hasAsked = true;
     for (const bytes of inbox) {
       const request = this.#isOpen ? this.#decode(bytes) : undefined;
       if (request !== undefined) this.#receive(request);
@@ -338,6 +378,7 @@ export class DiscoveryStream implements Turn {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.session.close();
+    this.#arrival?.end();
     this.#inbox = [];
     clearTimeout(this.#rest);
     this.#settings.turns.leave(this);

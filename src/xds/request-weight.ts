@@ -45,7 +45,7 @@ export function overweight(
 }
 
 /** A number of the encoding, and where it ends; what has no end ends with the bytes. */
-function varintAt(bytes: Buffer, from: number): { readonly value: number; readonly end: number } {
+export function varintAt(bytes: Buffer, from: number): { readonly value: number; readonly end: number } {
   let value = 0;
   let factor = 1;
   let at = from;

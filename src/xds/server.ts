@@ -6,6 +6,7 @@ import { serviceDefinition } from '../proto/service.ts';
 import { typeUrl } from '../proto/type-url.ts';
 import { Acceptor } from './acceptor.ts';
 import { Allowance } from './allowance.ts';
+import type { Freshness } from './arrival.ts';
 import { callGuard } from './call-guard.ts';
 import { ClientStatusService } from './client-status-service.ts';
 import type { StreamView } from './client-status.ts';
@@ -33,6 +34,8 @@ export interface XdsServerOptions {
   /** Names (DNS or URI) of which a client's certificate must have one; absent means that any will do. */
   readonly clientNames?: readonly string[];
   readonly limits?: Partial<ServerLimits>;
+  /** Tells whether what is served is the newest; absent when it always is. */
+  readonly freshness?: Freshness;
   readonly observe: (stream: DiscoveryStream, event: StreamEvent) => void;
   /** A connection was not taken in. */
   readonly observeRefusal?: (reason: ConnectionRefusal, details: string) => void;
@@ -98,6 +101,8 @@ const patienceCheckMs = 500;
 const checksPerSweep = 5;
 const substituteLimit = 1_000;
 const shutdownGraceMs = 2_000;
+/** A client has read the end of a stream by then. */
+const readingMs = 200;
 
 export class XdsServer {
   readonly store = new ResourceStore();
@@ -261,7 +266,9 @@ export class XdsServer {
       allowance: this.#allowanceOf(call.getPeer()),
       store: this.store,
       substitute: this.#substitute,
+      ...(this.#options.freshness && { freshness: this.#options.freshness }),
       observe: (source, event) => {
+        if (event.kind === 'sent-on') this.#hangUpSoon(source.peer);
         if (event.kind === 'closed') {
           this.#streams.delete(source.session);
           this.store.detach(protocol);
@@ -270,6 +277,11 @@ export class XdsServer {
       },
     });
     this.#streams.set(stream.session, stream);
+  }
+
+  /** When it has read why: it would come back over the same connection, and so to the same server. */
+  #hangUpSoon(peer: string): void {
+    setTimeout(() => this.#acceptor?.hangUp(peer), readingMs).unref();
   }
 
   /** Of a connection that is gone there is nothing to share. */

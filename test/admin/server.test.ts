@@ -37,6 +37,7 @@ const view: AdminView = {
   ],
   resource: (_, name) => ({ name, tls_certificate: { private_key: { inline_string: 'very private' } } }),
   sources: () => [followed],
+  contact: () => ({ isCutOff: true }),
   connections: () => 3,
   certificates: () => [{ name: 'server', notAfter: 0 }],
   quarantine: () => ({ objects: 2, resources: 3, oldestSeconds: 7.5 }),
@@ -92,6 +93,7 @@ describe('the admin server', () => {
   it('shows Prometheus how reading from Kubernetes goes', async () => {
     const { body } = await get('/metrics');
     expect(body).toContain('sluice_source_up{kind="Ingress",namespace=""} 1');
+    expect(body).toContain('sluice_source_cut_off 1');
     expect(body).toContain('sluice_source_objects{kind="Ingress",namespace=""} 2');
     expect(body).toContain('sluice_source_last_contact_timestamp_seconds{kind="Ingress",namespace=""} 1.5');
   });

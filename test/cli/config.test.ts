@@ -51,6 +51,7 @@ describe('configuration', () => {
       hostOwnership: 'policies',
       allowLocalEndpoints: true,
       features: { prefix: 'nginx.ingress.kubernetes.io' },
+      cutOff: { holdMs: 5_000, unreadyMs: 300_000 },
       settle: { quietMs: 1, maxMs: 100 },
       log: { level: 'info', format: 'json' },
     });
@@ -152,6 +153,10 @@ describe('configuration', () => {
     ],
     [{ selfMadeDefaultCertificate: 'false' }, { defaults: { makesCertificate: false } }],
     [{ settleQuiet: '1.5s', settleMax: '1m' }, { settle: { quietMs: 1500, maxMs: 60_000 } }],
+    [
+      { dir: undefined, kubeconfig: 'admin.conf', cutOffHold: '0s', cutOffUnready: '1m' },
+      { cutOff: { holdMs: 0, unreadyMs: 60_000 } },
+    ],
     [{ logLevel: 'debug', logFormat: 'pretty' }, { log: { level: 'debug', format: 'pretty' } }],
   ])('reads the flags %j', (flags, part) => {
     expect(read(flags)).toMatchObject(part);
@@ -202,6 +207,7 @@ describe('configuration', () => {
       '--dir and --kubeconfig exclude each other: objects come from files or from a cluster',
     ],
     [{ context: 'kind' }, '--context "kind" needs a kubeconfig: leave it out with --dir'],
+    [{ cutOffHold: '1s' }, '--cut-off-hold "1s" needs a cluster: leave it out with --dir'],
     [{ watchNamespace: ['shop'] }, '--watch-namespace "shop" needs a cluster: leave it out with --dir'],
     [{ dir: [''] }, '--dir "" is empty: give a value or leave it out'],
     [{ httpPort: 'abc' }, '--http-port "abc" is not a port: give a number from 1 to 65535'],
