@@ -130,7 +130,7 @@ function watch<Response>(call: ClientReadableStream<Response>): AnswerStream<Res
     responses,
     ended,
     next: async () => {
-      const response = await eventuallyPresent('response', () => responses[taken], { within: 5_000, every: 2 });
+      const response = await eventuallyPresent('response', () => responses[taken], { every: 2 });
       taken += 1;
       return response;
     },

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 export interface Patience {
-  /** Milliseconds until it is given up; 10,000 when left out. */
+  /** Milliseconds until it is given up; 20,000 when left out. */
   readonly within?: number;
   /** Milliseconds between two attempts; 20 when left out. */
   readonly every?: number;
@@ -14,7 +14,7 @@ export interface Patience {
  * Throws when the deadline passes, with the message of the last failure; an attempt that hangs is left behind at the deadline too.
  */
 export async function eventually<T>(attempt: () => T | Promise<T>, patience: Patience = {}): Promise<T> {
-  const { within = 10_000, every = 20 } = patience;
+  const { within = 20_000, every = 20 } = patience;
   const abandon = new AbortController();
   const deadline = Date.now() + within;
   const expired = pause(within, undefined, { signal: abandon.signal }).then(
