@@ -44,6 +44,9 @@ async function readMaterial({ certFile, keyFile, caFile }: CertificateFilesOptio
   const [cert = '', key = '', ca = ''] = await Promise.all(
     [certFile, keyFile, caFile].map((file) => readFile(file, 'utf8')),
   );
+  // Without a certificate, or an authority, OpenSSL is content with what there is; a file is empty while it is being written.
+  const empty = [cert, key, ca].findIndex((text) => text.trim() === '');
+  if (empty !== -1) throw new Error(`${[certFile, keyFile, caFile][empty]} is empty`);
   // Half a renewal, a certificate with the key of another, is refused here.
   try {
     createSecureContext({ cert, key, ca });

@@ -17,6 +17,11 @@ describe('certificate files', () => {
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
   const file = (name: string): string => join(folder, name);
+  /** At once, as the kubelet does it: of a file that is written in place, half could be read. */
+  const replace = async (name: string, text: string): Promise<void> => {
+    await writeFile(file(`new ${name}`), text);
+    await rename(file(`new ${name}`), file(name));
+  };
 
   it('are read again when they have changed, and only when they fit together', async () => {
     const [one, two] = [certificate({ issuer: authority }), certificate({ issuer: authority })];
@@ -31,15 +36,26 @@ describe('certificate files', () => {
     const seen: string[] = [];
     const stop = source.watch(({ cert }) => seen.push(cert));
 
-    await writeFile(file('cert'), two.cert);
+    await replace('cert', two.cert);
     await eventually(() => expect(warnings).toHaveLength(1));
-    // At once, as the kubelet does it: half a key could be read, and be a whole one but for the end of its last line.
-    await writeFile(file('new key'), two.key);
-    await rename(file('new key'), file('key'));
+    await replace('key', two.key);
     await eventually(() => expect(seen).toEqual([one.cert, two.cert]));
     stop();
     expect(warnings[0]).toContain('The xDS certificates cannot be renewed from their files: ');
   });
+
+  it.each(['cert', 'key', 'ca'])(
+    'cannot be used while the %s is empty, as it is while it is being written',
+    async (name) => {
+      const { cert, key } = certificate({ issuer: authority });
+      const content = { cert, key, ca: authority.cert, [name]: '' };
+      await Promise.all(Object.entries(content).map(([each, text]) => writeFile(file(each), text)));
+      const files = { certFile: file('cert'), keyFile: file('key'), caFile: file('ca') };
+      await expect(certificateFiles({ ...files, everyMs: 10, warn: () => undefined })).rejects.toThrow(
+        `${file(name)} is empty`,
+      );
+    },
+  );
 
   it('must fit together at the start', async () => {
     await Promise.all(['cert', 'key', 'ca'].map((name) => writeFile(file(name), authority.cert)));
