@@ -50,9 +50,9 @@ export async function migrate(given: Flags, environment: Environment): Promise<n
   process.stdout.write(rendered);
   const { verdict, isEmpty, others } = report.summary;
   if (isEmpty && verdict !== 'refused') {
-    const found = others === 0 ? 'no Ingress at all' : `Ingresses of other classes only, ${others} of them`;
+    const found = others === 0 ? 'is no Ingress at all' : `are Ingresses of other classes only, ${others} of them`;
     const fix = others === 0 ? 'give the folder or the cluster that has them' : 'name their class with --ingress-class';
-    process.stderr.write(`sluice: there is ${found}: ${fix}\n`);
+    process.stderr.write(`sluice: there ${found}: ${fix}\n`);
     return 2;
   }
   return verdict === 'refused' || (verdict === 'different' && settings.isOn('strict')) ? 1 : 0;

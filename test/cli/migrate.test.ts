@@ -66,6 +66,11 @@ describe('sluice migrate', () => {
   it('says so when there is no Ingress', async () => {
     const { code, stdout } = await runSluice(['migrate', '--dir', await write('none.yaml', rawConfigMap('x', {}))]);
     expect([code, stdout.split('\n')[0]]).toEqual([2, 'There is no Ingress to move']);
+    const others = await runSluice(['migrate', '--dir', await write('others.yaml', annotated('a', {}, 'edge'))]);
+    expect([others.code, others.stderr]).toEqual([
+      2,
+      'sluice: there are Ingresses of other classes only, 1 of them: name their class with --ingress-class\n',
+    ]);
   });
 
   it('goes by the flags and the ConfigMap of the controller that it finds', async () => {
