@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { Admission } from './admission.ts';
 import { Allowance } from './allowance.ts';
+import { Churn } from './churn.ts';
 import type { ConnectionRefusal, ServerLimits } from './limits.ts';
 import { MutualTls } from './mutual-tls.ts';
 import type { TlsSource } from './mutual-tls.ts';
@@ -33,6 +34,7 @@ export class Acceptor {
   readonly #options: AcceptorOptions;
   readonly #server: Server;
   readonly #admission: Admission;
+  readonly #churn: Churn;
   readonly #tls: MutualTls | undefined;
   /** Each waits for a turn of its own, so that others come in between. */
   readonly #waiting = new Map<Socket, Turn>();
@@ -46,6 +48,7 @@ export class Acceptor {
     const { limits, tls: source, clientNames, refuse } = options;
     this.#options = options;
     this.#admission = new Admission(limits);
+    this.#churn = new Churn(limits);
     // Paused, what clients send at once waits in the system.
     this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (connection) => this.#queue(connection));
     this.#tls =
@@ -111,6 +114,7 @@ export class Acceptor {
    * of a client that does not read while there is something to be written to it.
    */
   cutSilent(now: number): void {
+    this.#churn.sweep(now);
     for (const [connection, heard] of this.#open) {
       const { bytesRead } = connection;
       if (bytesRead !== heard.bytes) {
@@ -129,21 +133,26 @@ export class Acceptor {
       connection.resetAndDestroy();
       return;
     }
-    this.#open.set(connection, { bytes: 0, at: performance.now() });
+    const begunAt = performance.now();
+    const waitMs = this.#churn.waitMs(address, begunAt);
+    this.#open.set(connection, { bytes: 0, at: begunAt });
     const peer = peerOf(connection);
     const { burstMs, shareMs } = this.#options.limits;
-    this.#byPeer.set(peer, { connection, allowance: new Allowance(burstMs, shareMs, performance.now()) });
+    this.#byPeer.set(peer, { connection, allowance: new Allowance(burstMs, shareMs, begunAt) });
     const turn: Turn = { takeTurn: () => this.#begin(connection, address) };
+    const wait = waitMs > 0 ? setTimeout(() => this.#options.turns.request(turn), waitMs).unref() : undefined;
     this.#waiting.set(connection, turn);
     connection.once('close', () => {
       this.#admission.leave(address);
+      this.#churn.ended(address, begunAt + waitMs, performance.now());
+      clearTimeout(wait);
       this.#open.delete(connection);
       if (this.#byPeer.get(peer)?.connection === connection) this.#byPeer.delete(peer);
       if (this.#waiting.delete(connection)) this.#options.turns.leave(turn);
     });
     // The server has said goodbye; who does not hang up now never will.
     connection.once('finish', () => this.#cutLater(connection));
-    this.#options.turns.request(turn);
+    if (waitMs === 0) this.#options.turns.request(turn);
   }
 
   #begin(connection: Socket, address: string): void {

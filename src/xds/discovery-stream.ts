@@ -166,6 +166,11 @@ export class DiscoveryStream implements Turn {
     });
   }
 
+  /** The allowance is the connection's. */
+  get connection(): object {
+    return this.#settings.allowance;
+  }
+
   /** Whether the client has left a response unanswered for long. */
   get isBehind(): boolean {
     return this.#isBehind;

@@ -7,6 +7,14 @@ export interface ServerLimits {
   readonly connectionsPerName: number;
   /** TLS handshakes that are under way with one address; further ones wait for these. */
   readonly handshakesPerAddress: number;
+  /**
+   * Connections that end sooner than `shortMs`: so many from one address are taken in at once, and so many a second from then on; beyond them
+   * each waits.
+   */
+  readonly shortMs: number;
+  readonly shortConnections: number;
+  readonly shortPerSecond: number;
+  readonly shortDelayMs: number;
   readonly streamsPerConnection: number;
   /** Open discovery streams in all. */
   readonly streams: number;
@@ -49,6 +57,10 @@ export const defaultServerLimits: ServerLimits = {
   connectionsPerAddress: 5_000,
   connectionsPerName: 5_000,
   handshakesPerAddress: 64,
+  shortMs: 2_000,
+  shortConnections: 500,
+  shortPerSecond: 20,
+  shortDelayMs: 1_000,
   streamsPerConnection: 100,
   streams: 20_000,
   handshakeMs: 10_000,

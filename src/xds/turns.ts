@@ -1,19 +1,23 @@
 /**
  * Who of all streams works when: each for one turn, in slices between which the event loop serves everything else, so that a thousand
- * Envoys that connect at once stop nothing. Large answers wait while many bytes are on their way that no client has read.
+ * Envoys that connect at once stop nothing. The streams of one connection take its turns among them, so that a hundred get no more than one.
+ * Large answers wait while many bytes are on their way that no client has read.
  */
 
 export interface Turn {
+  /** What it shares its turns with; only itself when left out. */
+  readonly connection?: object;
   takeTurn(): void;
 }
 
 /** After so long the event loop goes round once. */
-const sliceMs = 10;
+const sliceMs = 4;
 /** What is on its way to clients that read; each response is a copy until HTTP/2 has handed it over. */
 const roomBytes = 16 * 1024 * 1024;
 
 export class Turns {
-  readonly #waiting = new Set<Turn>();
+  /** By connection, the longest waiting first. */
+  readonly #waiting = new Map<object, Set<Turn>>();
   /** Those that wait for room. */
   readonly #parked = new Set<Turn>();
   #isScheduled = false;
@@ -25,7 +29,7 @@ export class Turns {
 
   /** The turn is taken soon, once, however often it is asked for until then. */
   request(turn: Turn): void {
-    this.#waiting.add(turn);
+    this.#add(turn);
     this.#schedule();
   }
 
@@ -37,8 +41,11 @@ export class Turns {
 
   /** The turn is not taken any more. */
   leave(turn: Turn): void {
-    this.#waiting.delete(turn);
     this.#parked.delete(turn);
+    const { connection = turn } = turn;
+    const turns = this.#waiting.get(connection);
+    turns?.delete(turn);
+    if (turns?.size === 0) this.#waiting.delete(connection);
   }
 
   /** So many bytes more are on their way. */
@@ -50,9 +57,16 @@ export class Turns {
   giveBack(bytes: number): void {
     this.#bytes -= bytes;
     if (!this.hasRoom || this.#parked.size === 0) return;
-    for (const turn of this.#parked) this.#waiting.add(turn);
+    for (const turn of this.#parked) this.#add(turn);
     this.#parked.clear();
     this.#schedule();
+  }
+
+  #add(turn: Turn): void {
+    const { connection = turn } = turn;
+    const turns = this.#waiting.get(connection);
+    if (turns === undefined) this.#waiting.set(connection, new Set([turn]));
+    else turns.add(turn);
   }
 
   #schedule(): void {
@@ -63,8 +77,13 @@ export class Turns {
 
   #run(): void {
     const end = performance.now() + sliceMs;
-    for (const turn of this.#waiting) {
-      this.#waiting.delete(turn);
+    // Who comes to the back meanwhile is met again.
+    for (const [connection, turns] of this.#waiting) {
+      const [turn] = turns;
+      this.#waiting.delete(connection);
+      if (turn === undefined) continue;
+      turns.delete(turn);
+      if (turns.size > 0) this.#waiting.set(connection, turns);
       turn.takeTurn();
       if (performance.now() >= end) break;
     }

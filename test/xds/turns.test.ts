@@ -56,3 +56,20 @@ it('lets large work wait until there is room again', async () => {
   await nextRound();
   expect(taken).toEqual(['at once', 'small', 'parked']);
 });
+
+it('gives the many streams of one connection no more turns than the one stream of another', async () => {
+  const turns = new Turns();
+  const taken: string[] = [];
+  const turn = (name: string, connection: object) => ({ connection, takeTurn: () => taken.push(name) });
+  const [busy, calm, other] = [{}, {}, {}];
+  for (let stream = 0; stream < 3; stream += 1) turns.request(turn(`busy ${stream}`, busy));
+  const gone = turn('gone', busy);
+  turns.request(gone);
+  turns.request(turn('calm', calm));
+  const left = turn('left', other);
+  turns.request(left);
+  turns.leave(left);
+  turns.leave(gone);
+  await nextRound();
+  expect(taken).toEqual(['busy 0', 'calm', 'busy 1', 'busy 2']);
+});
