@@ -263,7 +263,9 @@ export class DiscoveryStream implements Turn {
       if (request !== undefined) this.#receive(request);
     }
     const now = performance.now();
-    this.#settings.allowance.spend(now - began, now);
+    const bytes = inbox.reduce((sum, { length }) => sum + length, 0);
+    const received = (bytes / 1_000_000) * this.#settings.limits.receiveMsPerMegabyte;
+    this.#settings.allowance.spend(now - began + received, now);
     if (inbox.length >= inboxLimit) this.#call.resume();
   }
 

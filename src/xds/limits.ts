@@ -8,8 +8,8 @@ export interface ServerLimits {
   /** TLS handshakes that are under way with one address; further ones wait for these. */
   readonly handshakesPerAddress: number;
   /**
-   * Connections that end sooner than `shortMs`: so many from one address are taken in at once, and so many a second from then on; beyond them
-   * each waits.
+   * Connections that end sooner than `shortMs`: so many from one address are taken in at once, and so many a second from then on. Those that
+   * would have to wait for longer than `shortDelayMs` are reset.
    */
   readonly shortMs: number;
   readonly shortConnections: number;
@@ -50,6 +50,8 @@ export interface ServerLimits {
   /** Time on the server that the requests of one connection may take at once, and of each second from then on. */
   readonly burstMs: number;
   readonly shareMs: number;
+  /** What receiving costs before a request can be read, in the same time. */
+  readonly receiveMsPerMegabyte: number;
 }
 
 export const defaultServerLimits: ServerLimits = {
@@ -79,8 +81,9 @@ export const defaultServerLimits: ServerLimits = {
   names: 100_000,
   unknownNames: 500_000,
   statusEntries: 200_000,
-  burstMs: 500,
-  shareMs: 100,
+  burstMs: 200,
+  shareMs: 30,
+  receiveMsPerMegabyte: 1.5,
 };
 
 /** Why a connection was refused, as metrics have it. */
