@@ -202,6 +202,35 @@ describeWithKubernetes('what Sluice writes into a cluster', () => {
     }, patience);
   }, 60_000);
 
+  it('tells that an Ingress has turned bad and stays as it was, and counts it at each replica', async () => {
+    const backend = { service: { name: 'web', port: { number: 80 } } };
+    const setPath = async (path: string): Promise<void> => {
+      const value = { path, pathType: 'ImplementationSpecific', backend };
+      const patch = JSON.stringify([{ op: 'replace', path: '/spec/rules/0/http/paths/0', value }]);
+      await cluster.kubectl(['patch', 'ingress', 'turning', '--type=json', '-p', patch]);
+    };
+    const held = (): Promise<readonly string[]> =>
+      Promise.all(
+        replicas.map(async (replica) => {
+          const [, count = ''] = /^sluice_quarantined_objects (\d+)$/m.exec(await ask(replica, '/metrics')) ?? [];
+          return count;
+        }),
+      );
+    const annotations = { 'nginx.ingress.kubernetes.io/use-regex': 'true' };
+    await apply(ingressManifest('default', 'turning', { hosts: { 'turning.test': 'web:80' }, annotations }));
+    await eventually(async () => expect((await ingress('turning')).status).not.toEqual({ loadBalancer: {} }), patience);
+    await setPath('/x(');
+    await eventually(async () => {
+      expect(await held()).toEqual(['1', '1']);
+      expect(await cluster.kubectl(['describe', 'ingress', 'turning'])).toMatch(
+        /Warning +InvalidPath .*paths\[0\]\.path: path "\/x\(" .* Instead of this form, what the Ingress was before .* stays in use/,
+      );
+    }, patience);
+    await setPath('/x(.*)');
+    await eventually(async () => expect(await held()).toEqual(['0', '0']), patience);
+    await cluster.kubectl(['delete', 'ingress', 'turning']);
+  }, 60_000);
+
   it('takes back what it wrote from an Ingress that it serves no longer, and only that', async () => {
     await cluster.kubectl(['patch', 'ingress', 'other', '-p', '{"spec":{"ingressClassName":"elsewhere"}}']);
 
