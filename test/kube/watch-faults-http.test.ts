@@ -36,7 +36,7 @@ function inWatch(text: string): Meddling {
 function slowList(ms: number): Meddling {
   return ({ isWatch }, response, through) => {
     if (isWatch) sendStatus(response, 410, 'injected 410');
-    else setTimeout(through, ms);
+    else setTimeout(through, ms).unref();
     return true;
   };
 }
