@@ -14,6 +14,11 @@ import type { Subscription } from './subscription.ts';
 export interface SessionLimits extends Patience {
   /** Encoded bytes of resources in one delta response; one resource larger than this goes alone. */
   readonly responseBytes: number;
+  /**
+   * Clusters in one delta response, once a client serves. An Envoy takes up to a millisecond for each, in which it does nothing else
+   * on its main thread; between two responses, others get their turn.
+   */
+  readonly responseClusters: number;
 }
 
 /** Makes what a client gets for a name that it asks for and that does not exist; undefined to say that it does not. */
@@ -26,10 +31,12 @@ export class Delivery {
   readonly #protocol: 'sotw' | 'delta';
   readonly #substitute: Substitute;
   readonly #limit: number;
+  readonly #clusters: number;
 
   constructor(protocol: 'sotw' | 'delta', substitute: Substitute, limits: SessionLimits) {
     this.#protocol = protocol;
     this.#substitute = substitute;
+    this.#clusters = limits.responseClusters;
     this.#limit = protocol === 'delta' ? limits.responseBytes : Infinity;
   }
 
@@ -53,16 +60,29 @@ export class Delivery {
       if (!retry.isEmpty) return retry;
     }
     const draft = new Draft();
+    if (this.#isCrowded(subscription)) {
+      this.#addNames(draft, subscription, gates, newestFirst(dirty), Math.ceil(this.#clusters / 2));
+      this.#addNames(draft, subscription, gates, dirty.keys(), this.#clusters);
+      return draft;
+    }
     if (this.#addAlike(draft, subscription, gates)) this.#addNames(draft, subscription, gates);
     return draft;
+  }
+
+  /** Whether so many clusters are to be sent to a client that serves that others would have to wait long for theirs. */
+  #isCrowded({ typeUrl: type, dirty }: Subscription): boolean {
+    if (this.#protocol !== 'delta' || type !== typeUrl.cluster || dirty.size <= this.#clusters) return false;
+    return dirty.alike.size === 0 || dirty.each.first > 0;
   }
 
   /** Those that are all dirty in the same way, which the client lacks; gives back whether there is room for more. */
   #addAlike(draft: Draft, subscription: Subscription, gates: Gates): boolean {
     const { table } = subscription;
     const { alike, each } = subscription.dirty;
-    if (alike.size === 0 || gates.blocksUpsert(subscription.typeUrl, each)) return true;
-    if (isSpecial(subscription)) {
+    if (alike.size === 0) return true;
+    const isBlockedTogether = gates.blocksUpsert(subscription.typeUrl, each);
+    if (isBlockedTogether && (subscription.typeUrl !== typeUrl.virtualHost || alike.size > fewAlike)) return true;
+    if (isBlockedTogether || isSpecial(subscription)) {
       this.#addNames(draft, subscription, gates, new Set(subscription.dirty.keys()));
       return false;
     }
@@ -79,11 +99,13 @@ export class Delivery {
     return true;
   }
 
-  /** Those that are dirty each in its own way; or, of all that are dirty, some. */
-  #addNames(draft: Draft, subscription: Subscription, gates: Gates, only?: ReadonlySet<string>): void {
+  /** Those that are dirty each in its own way; or, of all that are dirty, some, until there are so many in the response. */
+  #addNames(draft: Draft, subscription: Subscription, gates: Gates, only?: Iterable<string>, count = Infinity): void {
     const { dirty: names } = subscription;
-    for (const [name, dirty] of only === undefined ? names.apart : names) {
-      if (only?.has(name) === false) continue;
+    for (const name of only ?? names.apart.keys()) {
+      if (draft.size >= count) break;
+      const dirty = names.get(name);
+      if (dirty === undefined) continue;
       const step = this.#next(subscription, name, dirty);
       if (isBlocked(subscription.typeUrl, step, dirty, gates)) continue;
       if (step.kind === 'upsert' || step.kind === 'empty') {
@@ -171,6 +193,14 @@ export class Delivery {
   }
 }
 
+/** Of so many virtual hosts that are new together, each waits for its own clusters. */
+const fewAlike = 200;
+
+/** What came last is likely to belong to something small, unless it is more of the same. */
+function newestFirst({ apart }: Subscription['dirty']): Iterable<string> {
+  return [...apart.keys()].toReversed();
+}
+
 /** Whether what is sent may be another form of a resource than the one that the view has. */
 function isSpecial({ typeUrl: type, isolations, variants }: Subscription): boolean {
   return variants.size > 0 || (isolations.size > 0 && !wholeState.has(type));
@@ -197,5 +227,5 @@ type Step =
 
 function isBlocked(type: string, step: Step, dirty: Dirty, gates: Gates): boolean {
   if (step.kind === 'nothing') return false;
-  return step.kind === 'upsert' ? gates.blocksUpsert(type, dirty) : gates.blocksRemoval(type, dirty);
+  return step.kind === 'upsert' ? gates.blocksUpsert(type, dirty, step.resource) : gates.blocksRemoval(type, dirty);
 }

@@ -61,6 +61,10 @@ export class DirtyNames implements Iterable<readonly [string, Dirty]> {
     return id !== undefined && this.#alike.has(id);
   }
 
+  get(name: string): Dirty | undefined {
+    return this.#apart.get(name) ?? (this.has(name) ? this.#each : undefined);
+  }
+
   delete(name: string): void {
     if (this.#apart.delete(name) || this.#alike.size === 0) return;
     const id = this.#table.find(name);

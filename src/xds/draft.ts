@@ -20,6 +20,11 @@ export class Draft {
     return this.resources.length === 0 && this.removed.length === 0;
   }
 
+  /** How many are in it, unless it is the whole state. */
+  get size(): number {
+    return this.#added.length + this.removed.length;
+  }
+
   add(resource: Resource, dirty: Dirty): void {
     this.#added.push(resource);
     this.bytes += resource.record.length;

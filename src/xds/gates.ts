@@ -1,7 +1,9 @@
 /** What the types of one session wait for: routes for their clusters, and removals for the routes that used what is removed. */
 import { typeUrl } from '../proto/type-url.ts';
 import type { Dirty } from './dirty-names.ts';
+import { clustersNamedIn } from './named-clusters.ts';
 import { routed, routing } from './order.ts';
+import type { Resource } from './resource.ts';
 import type { Subscription } from './subscription.ts';
 
 export interface Patience {
@@ -11,6 +13,9 @@ export interface Patience {
   readonly orderPatienceMs: number;
 }
 
+/** So many virtual hosts are looked into at a time; where there are more, all of them wait for all clusters. */
+const looksLimit = 500;
+
 /** Holds for one moment, and until a response is taken; looks only at what it is asked about, because most changes wait for nothing. */
 export class Gates {
   readonly #subscriptions: readonly Subscription[];
@@ -18,6 +23,8 @@ export class Gates {
   readonly #openedAt: number;
   readonly #patience: Patience;
   #clusters: number | undefined;
+  #outstanding: ReadonlySet<string> | undefined;
+  #looks = 0;
   #routes: number | undefined;
 
   /** @param openedAt when the client asked for the last of its types, on the clock of `now` */
@@ -28,10 +35,16 @@ export class Gates {
     this.#patience = patience;
   }
 
-  blocksUpsert(type: string, dirty: Dirty): boolean {
+  /** @param resource what is to be sent, where it is one: a virtual host waits for no clusters but its own */
+  blocksUpsert(type: string, dirty: Dirty, resource?: Resource): boolean {
     if (!routing.has(type)) return false;
     this.#clusters ??= this.#oldestCluster();
-    return this.#clusters <= dirty.last;
+    if (this.#clusters > dirty.last) return false;
+    if (type !== typeUrl.virtualHost || resource === undefined || this.#looks >= looksLimit) return true;
+    this.#looks += 1;
+    const outstanding = (this.#outstanding ??= this.#outstandingClusters());
+    for (const name of clustersNamedIn(resource)) if (outstanding.has(name)) return true;
+    return false;
   }
 
   blocksRemoval(type: string, dirty: Dirty): boolean {
@@ -41,6 +54,15 @@ export class Gates {
     if (isComingBack && this.#subscriptions.some(({ isResumed }) => isResumed)) return true;
     this.#routes ??= this.#oldestRoute();
     return this.#routes <= dirty.last;
+  }
+
+  /** The clusters that the client has not confirmed; those of its start, which nothing waits for, may be among them. */
+  #outstandingClusters(): ReadonlySet<string> {
+    const subscription = this.#subscriptions.find((each) => each.typeUrl === typeUrl.cluster);
+    if (subscription === undefined) return new Set();
+    const { dirty, inFlight } = subscription;
+    const isWaitedFor = inFlight !== undefined && this.#isPatient(inFlight.waitingSince);
+    return new Set([...(isWaitedFor ? subscription.unansweredNames() : []), ...dirty.keys()]);
   }
 
   /** The oldest publication whose clusters the client has not confirmed. */

@@ -77,7 +77,12 @@ export interface Unanswered {
   readonly since: number;
 }
 
-export const defaultLimits: SessionLimits = { responseBytes: 1_000_000, ackPatienceMs: 2_000, orderPatienceMs: 10_000 };
+export const defaultLimits: SessionLimits = {
+  responseBytes: 1_000_000,
+  responseClusters: 200,
+  ackPatienceMs: 2_000,
+  orderPatienceMs: 10_000,
+};
 
 const nothing: readonly Response[] = [];
 

@@ -127,6 +127,12 @@ export class Subscription implements Watcher {
     return this.lastNonce;
   }
 
+  /** What is in responses that the client has not answered, also those that were not waited for any longer. */
+  *unansweredNames(): Generator<string> {
+    for (const { names } of this.#overdue.values()) yield* names;
+    if (this.inFlight !== undefined) yield* this.inFlight.names;
+  }
+
   /** The client has answered the response in flight. */
   settle(refusal: string | undefined): void {
     if (this.inFlight !== undefined) this.#judge(this.inFlight, refusal);
