@@ -182,15 +182,15 @@ export class DiscoveryStream implements Turn {
   }
 
   /** Reads what was asked, and sends what may be sent now. */
-  takeTurn(): void {
+  takeTurn(isLarge: boolean): void {
     if (this.#isHeld) return;
     const { turns, allowance } = this.#settings;
     const began = performance.now();
     const wait = this.#inbox.length === 0 ? 0 : allowance.waitMs(began);
     if (wait === 0) this.#readInbox(began);
     else this.#rest ??= setTimeout(() => this.#resume(), wait).unref();
-    if (!turns.hasRoom && this.session.backlog >= largeBacklog) turns.park(this);
-    else this.#send();
+    if (this.session.backlog < largeBacklog || (isLarge && turns.hasRoom)) this.#send();
+    else turns.park(this);
   }
 
   /** To be called now and then: goes on without an answer that never came, and cuts off who does not read or ask. */

@@ -1,13 +1,14 @@
 /**
  * Who of all streams works when: each for one turn, in slices between which the event loop serves everything else, so that a thousand
  * Envoys that connect at once stop nothing. The streams of one connection take its turns among them, so that a hundred get no more than one.
- * Large answers wait while many bytes are on their way that no client has read.
+ * Large answers come after everything else, one in each slice at least, and wait while many bytes are on their way that no client has read.
  */
 
 export interface Turn {
   /** What it shares its turns with; only itself when left out. */
   readonly connection?: object;
-  takeTurn(): void;
+  /** @param isLarge whether it is the turn for what is large */
+  takeTurn(isLarge: boolean): void;
 }
 
 /** After so long the event loop goes round once. */
@@ -18,7 +19,7 @@ const roomBytes = 16 * 1024 * 1024;
 export class Turns {
   /** By connection, the longest waiting first. */
   readonly #waiting = new Map<object, Set<Turn>>();
-  /** Those that wait for room. */
+  /** Those with something large, which wait for the others, and for room. */
   readonly #parked = new Set<Turn>();
   #isScheduled = false;
   #bytes = 0;
@@ -29,14 +30,17 @@ export class Turns {
 
   /** The turn is taken soon, once, however often it is asked for until then. */
   request(turn: Turn): void {
-    this.#add(turn);
+    const { connection = turn } = turn;
+    const turns = this.#waiting.get(connection);
+    if (turns === undefined) this.#waiting.set(connection, new Set([turn]));
+    else turns.add(turn);
     this.#schedule();
   }
 
-  /** The turn is taken when there is room. */
+  /** The turn is taken when nothing else is to be done, and there is room. */
   park(turn: Turn): void {
-    if (this.hasRoom) this.request(turn);
-    else this.#parked.add(turn);
+    this.#parked.add(turn);
+    if (this.hasRoom) this.#schedule();
   }
 
   /** The turn is not taken any more. */
@@ -56,17 +60,7 @@ export class Turns {
   /** So many have arrived, or are not waited for any longer. */
   giveBack(bytes: number): void {
     this.#bytes -= bytes;
-    if (!this.hasRoom || this.#parked.size === 0) return;
-    for (const turn of this.#parked) this.#add(turn);
-    this.#parked.clear();
-    this.#schedule();
-  }
-
-  #add(turn: Turn): void {
-    const { connection = turn } = turn;
-    const turns = this.#waiting.get(connection);
-    if (turns === undefined) this.#waiting.set(connection, new Set([turn]));
-    else turns.add(turn);
+    if (this.hasRoom && this.#parked.size > 0) this.#schedule();
   }
 
   #schedule(): void {
@@ -84,10 +78,16 @@ export class Turns {
       if (turn === undefined) continue;
       turns.delete(turn);
       if (turns.size > 0) this.#waiting.set(connection, turns);
-      turn.takeTurn();
+      turn.takeTurn(false);
+      if (performance.now() >= end) break;
+    }
+    for (const turn of this.#parked) {
+      if (!this.hasRoom) break;
+      this.#parked.delete(turn);
+      turn.takeTurn(true);
       if (performance.now() >= end) break;
     }
     this.#isScheduled = false;
-    if (this.#waiting.size > 0) this.#schedule();
+    if (this.#waiting.size > 0 || (this.#parked.size > 0 && this.hasRoom)) this.#schedule();
   }
 }

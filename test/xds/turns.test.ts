@@ -24,7 +24,7 @@ it('lets the event loop go round while one asks for turn after turn, and gives o
     },
   };
   turns.request(busy);
-  const other = new Promise<void>((resolve) => turns.request({ takeTurn: resolve }));
+  const other = new Promise<void>((resolve) => turns.request({ takeTurn: () => resolve() }));
   await other;
   await nextRound();
   const before = taken;
@@ -72,4 +72,23 @@ it('gives the many streams of one connection no more turns than the one stream o
   turns.leave(gone);
   await nextRound();
   expect(taken).toEqual(['busy 0', 'calm', 'busy 1', 'busy 2']);
+});
+
+it('does what is large after everything else, and never nothing of it', async () => {
+  const turns = new Turns();
+  const taken: string[] = [];
+  turns.park({ takeTurn: (isLarge) => taken.push(isLarge ? 'large' : 'mistaken') });
+  for (const name of ['a', 'b']) turns.request({ takeTurn: (isLarge) => taken.push(isLarge ? 'mistaken' : name) });
+  await nextRound();
+  expect(taken).toEqual(['a', 'b', 'large']);
+
+  let isOver = false;
+  const endless = {
+    takeTurn: () => {
+      if (!isOver) turns.request(endless);
+    },
+  };
+  turns.request(endless);
+  await new Promise<void>((resolve) => turns.park({ takeTurn: () => resolve() }));
+  isOver = true;
 });
