@@ -56,22 +56,23 @@ function pour(port: number, reads: boolean, next: () => Buffer): void {
   const connectAgain = (): void => {
     if (isOver) return;
     const session = open(port);
-    const begin = (): void => {
+    const stir = (): void => {
       if (isOver || session.destroyed || session.closed) return;
       const stream = discover(session);
       if (reads) stream.resume();
       const write = (): void => {
-        while (!isOver && !stream.destroyed && !stream.closed) {
+        let hasRoom = true;
+        while (hasRoom && !stream.destroyed && !stream.closed) {
           deeds += 1;
-          if (!stream.write(next())) break;
+          hasRoom = stream.write(next());
         }
       };
       stream.on('drain', () => setImmediate(write));
-      stream.on('close', () => setImmediate(begin));
+      stream.on('close', () => setImmediate(stir));
       write();
     };
     session.on('close', () => setImmediate(connectAgain));
-    begin();
+    stir();
   };
   connectAgain();
 }
@@ -87,15 +88,15 @@ function floodRequest(): Buffer {
 }
 
 function comeAndGo(port: number): void {
-  const begin = (): void => {
+  const come = (): void => {
     if (isOver) return;
     deeds += 1;
     const session = open(port);
     const stream = discover(session);
     stream.write(everything, () => setImmediate(() => session.destroy()));
-    session.on('close', () => setImmediate(begin));
+    session.on('close', () => setImmediate(come));
   };
-  begin();
+  come();
 }
 
 function begin(attack: Attack, port: number): void {
