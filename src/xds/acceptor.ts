@@ -127,14 +127,14 @@ export class Acceptor {
   #queue(connection: Socket): void {
     const { remoteAddress: address = '' } = connection;
     connection.on('error', ignore);
-    const begunAt = performance.now();
-    const waitMs = this.#churn.waitMs(address, begunAt);
-    const refusal = waitMs === undefined ? 'address' : this.#admission.enter(address);
-    if (refusal !== undefined || waitMs === undefined) {
-      this.#options.refuse(refusal ?? 'address', `from ${address}`);
+    const refusal = this.#admission.enter(address);
+    if (refusal !== undefined) {
+      this.#options.refuse(refusal, `from ${address}`);
       connection.resetAndDestroy();
       return;
     }
+    const begunAt = performance.now();
+    const waitMs = this.#churn.waitMs(address, begunAt);
     this.#open.set(connection, { bytes: 0, at: begunAt });
     const peer = peerOf(connection);
     const { burstMs, shareMs } = this.#options.limits;

@@ -1,7 +1,6 @@
 /**
  * Connections that end as soon as they have begun, by the address that they come from: each costs the server more than it costs the client, and
- * begins with an allowance of its own. Those of an address that makes many of them are taken in one by one, and no more may wait than come in
- * soon; an Envoy that stays is not concerned.
+ * begins with an allowance of its own. Who makes many of them waits before the next is taken in; an Envoy that stays is not concerned.
  */
 import type { ServerLimits } from './limits.ts';
 
@@ -9,8 +8,6 @@ interface Account {
   /** Short connections of late. */
   count: number;
   countedAt: number;
-  /** When the next connection may be taken in. */
-  nextAt: number;
 }
 
 export class Churn {
@@ -24,20 +21,17 @@ export class Churn {
   /** A connection has ended. @param now milliseconds on a monotonic clock, here and below */
   ended(address: string, begunAt: number, now: number): void {
     if (now - begunAt >= this.#limits.shortMs) return;
-    const account = this.#byAddress.get(address) ?? { count: 0, countedAt: now, nextAt: 0 };
+    const account = this.#byAddress.get(address) ?? { count: 0, countedAt: now };
     account.count = this.#left(account, now) + 1;
     account.countedAt = now;
     this.#byAddress.set(address, account);
   }
 
-  /** For how many milliseconds a connection from there is to wait; undefined if that would be too long. */
-  waitMs(address: string, now: number): number | undefined {
+  /** For how many milliseconds the next connection from there is to wait. */
+  waitMs(address: string, now: number): number {
     const account = this.#byAddress.get(address);
     if (account === undefined || this.#left(account, now) <= this.#limits.shortConnections) return 0;
-    const waitMs = Math.max(0, account.nextAt - now);
-    if (waitMs > this.#limits.shortDelayMs) return undefined;
-    account.nextAt = now + waitMs + 1_000 / this.#limits.shortPerSecond;
-    return waitMs;
+    return this.#limits.shortDelayMs;
   }
 
   /** To be called now and then: forgets who has made none for long. */

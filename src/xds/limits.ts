@@ -8,8 +8,8 @@ export interface ServerLimits {
   /** TLS handshakes that are under way with one address; further ones wait for these. */
   readonly handshakesPerAddress: number;
   /**
-   * Connections that end sooner than `shortMs`: so many from one address are taken in at once, and so many a second from then on. Those that
-   * would have to wait for longer than `shortDelayMs` are reset.
+   * Connections that end sooner than `shortMs`: so many from one address are taken in at once, and so many a second from then on; beyond them
+   * each waits. None is refused: an Envoy with the same address may be among them.
    */
   readonly shortMs: number;
   readonly shortConnections: number;
@@ -81,8 +81,8 @@ export const defaultServerLimits: ServerLimits = {
   names: 100_000,
   unknownNames: 500_000,
   statusEntries: 200_000,
-  burstMs: 200,
-  shareMs: 30,
+  burstMs: 300,
+  shareMs: 60,
   receiveMsPerMegabyte: 1.5,
 };
 
