@@ -133,6 +133,15 @@ describeWithKubernetesAndEnvoy('replicas that are cut off from the API server', 
     await eventually(async () => expect(await ask(name)).toBe(backend), patience);
   }
 
+  /** Until a replica, whose connections may have been broken a moment ago, knows where the path leads. */
+  async function isKnownTo({ controlPlane }: Replica, backend: string): Promise<void> {
+    const path = `/debug/resources?type=VirtualHost&name=http/${host}`;
+    await eventually(async () => {
+      const { body } = await httpRequest({ port: controlPlane.adminPort, path });
+      expect(body).toContain(`${namespace}/${backend}/80`);
+    }, patience);
+  }
+
   function isReady({ controlPlane }: Replica): Promise<number> {
     return httpRequest({ port: controlPlane.adminPort, path: '/readyz' }).then(({ status }) => status);
   }
@@ -151,6 +160,7 @@ describeWithKubernetesAndEnvoy('replicas that are cut off from the API server', 
       await apply(shopIs('red'));
       const envoy = await join(protocol, controlPlanes.port);
       await isAnsweredBy('red');
+      await isKnownTo(first, 'red');
 
       cutOff(first);
       await change();
@@ -205,6 +215,7 @@ describeWithKubernetesAndEnvoy('replicas that are cut off from the API server', 
     await apply(shopIs('red'));
     const connected = await join('delta', second.controlPlane.xdsPort);
     await isAnsweredBy('red');
+    await isKnownTo(first, 'red');
     cutOff(first);
     cutOff(second);
     await eventually(async () => expect([await isReady(first), await isReady(second)]).toStrictEqual([503, 503]), {
