@@ -81,8 +81,8 @@ export const defaultServerLimits: ServerLimits = {
   names: 100_000,
   unknownNames: 500_000,
   statusEntries: 200_000,
-  burstMs: 300,
-  shareMs: 60,
+  burstMs: 500,
+  shareMs: 100,
   receiveMsPerMegabyte: 1.5,
 };
 

@@ -86,7 +86,9 @@ it.each([
     await writeFile(join(folder, 'a.yaml'), manifests('/basket'));
     await eventually(() => expect(reasonsOf(second)).not.toContain(reason));
     expect(versionOf(second)).not.toBe(good);
-    expect(versionOf(await start())).not.toBe(good);
+    const third = await start();
+    expect(versionOf(third)).not.toBe(good);
+    await third.stop();
     await rm(join(folder, 'kept'), { recursive: true });
     await writeFile(join(folder, 'a.yaml'), text);
     expect(versionOf(await start())).not.toBe(good);

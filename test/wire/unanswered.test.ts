@@ -15,7 +15,7 @@ beforeEach(async () => {
   server = new XdsServer({
     host: '127.0.0.1',
     port: 0,
-    limits: { answerMs: 50, unansweredMs: 100 },
+    limits: { answerMs: 50, unansweredMs: 2_000 },
     observe: ({ node }, event) => {
       if (event.kind === 'behind') told.push(`${node.id} ${event.kind} ${event.typeUrl}`);
       if (event.kind === 'caught-up') told.push(`${node.id} ${event.kind}`);
