@@ -15,6 +15,8 @@ export interface Patience {
 
 /** So many virtual hosts are looked into at a time; where there are more, all of them wait for all clusters. */
 const looksLimit = 500;
+/** While no more clusters than this are on their way, all hosts wait for all of them: what was published together is live together. */
+const fewClusters = 200;
 
 /** Holds for one moment, and until a response is taken; looks only at what it is asked about, because most changes wait for nothing. */
 export class Gates {
@@ -35,7 +37,7 @@ export class Gates {
     this.#patience = patience;
   }
 
-  /** @param resource what is to be sent, where it is one: a virtual host waits for no clusters but its own */
+  /** @param resource what is to be sent, where it is one: while many clusters are on their way, a virtual host waits for its own only */
   blocksUpsert(type: string, dirty: Dirty, resource?: Resource): boolean {
     if (!routing.has(type)) return false;
     this.#clusters ??= this.#oldestCluster();
@@ -43,6 +45,7 @@ export class Gates {
     if (type !== typeUrl.virtualHost || resource === undefined || this.#looks >= looksLimit) return true;
     this.#looks += 1;
     const outstanding = (this.#outstanding ??= this.#outstandingClusters());
+    if (outstanding.size <= fewClusters) return true;
     for (const name of clustersNamedIn(resource)) if (outstanding.has(name)) return true;
     return false;
   }
