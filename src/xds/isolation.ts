@@ -19,6 +19,8 @@ export class Isolation {
   #candidates: readonly string[] | undefined;
   /** Whether what was composed last lacks something that is still to be tried. */
   #isPartial = false;
+  /** Names of parts that the client has as they were, until the newest form is accepted. */
+  #behind: ReadonlySet<string> = new Set();
 
   /** @param accepted the parts of the message that was accepted last */
   constructor(accepted: readonly Resource[]) {
@@ -52,6 +54,7 @@ export class Isolation {
     // Some refuse without a reason that lasts: what was left out is blamed when it is refused again, with nothing else that is new.
     if (candidate !== undefined) this.#groups = [new Set([candidate])];
     const open = this.#pending(current);
+    this.#behind = new Set(open.map(({ name }) => name));
     this.#groups = this.#groups.filter((group) => open.some(({ name }) => group.has(name)));
   }
 
@@ -87,6 +90,7 @@ export class Isolation {
     this.#base = new Map([...this.#base].filter(([name]) => isWanted(name)));
     this.#groups = this.#groups.map((group) => new Set([...group].filter(isWanted))).filter((group) => group.size > 0);
     this.#candidates = this.#candidates?.filter(isWanted);
+    this.#behind = new Set([...this.#behind].filter(isWanted));
     for (const name of this.#refused.keys()) if (!isWanted(name)) this.#refused.delete(name);
   }
 
@@ -97,7 +101,7 @@ export class Isolation {
 
   /** Whether all that there is has been accepted together, so that nothing need be kept apart any longer. */
   get isOver(): boolean {
-    return !this.isWaiting && this.#refused.size === 0;
+    return !this.isWaiting && this.#refused.size === 0 && this.#behind.size === 0;
   }
 
   /** Whether these parts, without those that are refused, are other than what was accepted last. */
@@ -126,11 +130,15 @@ export class Isolation {
     return this.#differing(current).filter(({ name, version }) => this.#refused.get(name) !== version);
   }
 
-  /** A refusal is of a version, and over when there is another. */
+  /** A refusal is of a version, and over when there is another; the client goes on with what it had until it has accepted that. */
   #forgetRefusals(current: readonly Resource[]): void {
     if (this.#refused.size === 0) return;
     const versions = new Map(current.map(({ name, version }) => [name, version]));
-    for (const [name, version] of this.#refused) if (versions.get(name) !== version) this.#refused.delete(name);
+    for (const [name, version] of this.#refused) {
+      if (versions.get(name) === version) continue;
+      this.#refused.delete(name);
+      this.#behind = new Set(this.#behind).add(name);
+    }
   }
 
   #nextGroup(pending: readonly Resource[]): ReadonlySet<string> | undefined {

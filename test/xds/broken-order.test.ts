@@ -109,6 +109,29 @@ describe('a delta client that refuses', () => {
 });
 
 describe('a sotw client', () => {
+  it('keeps the cluster of a host that stays as it was until the newest form of that host is accepted', () => {
+    const client = new Conversation('sotw');
+    client.publish([...old, virtualHost('http/b', 'old'), cluster('new'), cluster('newest')]);
+    client.subscribe('cluster');
+    client.subscribe('routeConfiguration', 'http');
+    client.converse();
+    client.publish([virtualHost('http/a', 'new'), virtualHost('http/b', 'new')]);
+    for (let sent = client.take(); sent.length > 0; sent = client.take()) {
+      const isBad = sent.some(({ resources }) => resources.some(({ parts = [] }) => parts.some(isBadHost)));
+      if (isBad) client.nack('routeConfiguration', 'no');
+      else client.ack();
+    }
+    client.publish([], [cluster('old')]);
+    expect(client.sent()).toEqual([]);
+    // What was refused is not the newest any more, and the client still has what it had.
+    client.publish([virtualHost('http/a', 'newest')]);
+    const sent = client.sent();
+    client.publish([virtualHost('http/b', 'newest')]);
+    expect([...sent, ...client.sent()]).toEqual([expect.stringContaining('routeConfiguration http=')]);
+    client.ack();
+    expect(client.converse()).toContainEqual(expect.stringMatching(/^cluster /));
+  });
+
   it('keeps the cluster of a virtual host that stays as it was, because its change is refused', () => {
     const client = new Conversation('sotw');
     client.publish([...old, virtualHost('http/b', 'old')]);
