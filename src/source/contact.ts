@@ -27,8 +27,10 @@ const proofIntervalMs = 100;
 const retryMs = 500;
 /** So long after a watch goes on where it broke, what happened meanwhile has come. */
 const catchUpMs = 250;
-/** A kind that has not been followed for longer holds up nobody: what fails is not the way to the server. */
+/** A kind that has not been followed for so long, though the server is heard, holds up nobody: what fails is not the way to the server. */
 const lostCapMs = 30_000;
+/** A watch that breaks sooner has not ended that. */
+const stableMs = 2_000;
 
 /** Asks the server for something small, and returns whether it answered. It must not reject. */
 export type Probe = (signal: AbortSignal) => Promise<boolean>;
@@ -36,8 +38,10 @@ export type Probe = (signal: AbortSignal) => Promise<boolean>;
 export class Contact {
   readonly #options: ContactOptions;
   readonly #waiting = new Set<() => void>();
-  /** Since when a kind has not been followed because nobody answered. */
+  /** Since when a kind has not been followed because nobody answered, or because what it missed has to be listed; the time of a cut does not count. */
   readonly #lost = new Map<string, number>();
+  /** When a kind was followed again, and since when it had not been. */
+  readonly #resumed = new Map<string, { readonly since: number; readonly at: number }>();
   #probe: Probe | undefined;
   #ending = new AbortController();
   #cancelTick: (() => void) | undefined;
@@ -87,9 +91,18 @@ export class Contact {
     if (event.name !== undefined) return;
     const { now } = this.#options.timing;
     const key = targetKey(event satisfies ReflectorTarget);
-    if (event.kind === 'failed' && event.failure.status === 0) {
-      if (!this.#lost.has(key)) this.#lost.set(key, now());
-    } else if (event.kind === 'watching' && this.#lost.delete(key)) this.#resumedAt = now();
+    // 410: the watch was taken up, and the server no longer knows what was missed, which is to be listed.
+    if (event.kind === 'failed' && (event.failure.status === 0 || event.failure.status === 410)) {
+      const resumed = this.#resumed.get(key);
+      const isBrokenAgain = resumed !== undefined && now() - resumed.at < stableMs;
+      if (!this.#lost.has(key)) this.#lost.set(key, isBrokenAgain ? resumed.since : now());
+    } else if (event.kind === 'watching') {
+      const since = this.#lost.get(key);
+      if (since === undefined) return;
+      this.#lost.delete(key);
+      this.#resumed.set(key, { since, at: now() });
+      this.#resumedAt = now();
+    }
   }
 
   /**
@@ -129,7 +142,11 @@ export class Contact {
 
   #turn(isCutOff: boolean): void {
     if (isCutOff === (this.#cutOffSince !== undefined)) return;
-    this.#cutOffSince = isCutOff ? this.#options.timing.now() : undefined;
+    const now = this.#options.timing.now();
+    this.#cutOffSince = isCutOff ? now : undefined;
+    if (isCutOff) return this.#options.changed?.(isCutOff);
+    for (const key of this.#lost.keys()) this.#lost.set(key, now);
+    this.#resumed.clear();
     this.#options.changed?.(isCutOff);
   }
 

@@ -246,4 +246,31 @@ describeWithKubernetesAndEnvoy('replicas that are cut off from the API server', 
     await second.controlPlane.restart();
     await leave(envoy);
   }, 90_000);
+  it('leads no Envoy back when it hears something after a long time, before it has read what it missed', async () => {
+    await apply(shopIs('red'));
+    const envoy = await join('delta', controlPlanes.port);
+    await isAnsweredBy('red');
+    await isKnownTo(first, 'red');
+    cutOff(first);
+    await apply(shopIs('blue'));
+    await isAnsweredBy('blue');
+    // Longer than a kind may be lost while the server is heard.
+    await pause(40_000);
+    const before = sentOn(first);
+    controlPlanes.use(first.controlPlane.xdsPort);
+    await second.controlPlane.kill();
+    await eventually(() => expect(sentOn(first)).toBeGreaterThan(before), patience);
+
+    heal(first);
+    const answers = new Set<string>();
+    const until = performance.now() + 6_000;
+    while (performance.now() < until) {
+      answers.add(await ask());
+      await pause(5);
+    }
+    expect([...answers]).toStrictEqual(['blue']);
+    await second.controlPlane.restart();
+    controlPlanes.use(second.controlPlane.xdsPort);
+    await leave(envoy);
+  }, 120_000);
 });

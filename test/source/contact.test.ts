@@ -135,3 +135,39 @@ it('asks nothing after its end', async () => {
   await time.advance(10_000);
   expect(probes).toBe(0);
 });
+
+it('proves nothing after a long time without the server before the watches have been taken up', async () => {
+  contact.note(broken);
+  server = 'fails';
+  await time.advance(60_000);
+  expect(contact.state.isCutOff).toBe(true);
+
+  server = 'answers';
+  expect(await isProvedWithin(3_000)).toBe(false);
+  contact.note({ ...target, kind: 'watching' });
+  expect(await isProvedWithin(1_000)).toBe(true);
+});
+
+it('proves nothing while what a watch missed is listed, because the server no longer knows it', async () => {
+  contact.note(broken);
+  contact.note({ ...target, kind: 'watching' });
+  contact.note({ ...broken, failure: new ApiFailure('too old', { status: 410 }) });
+  expect(await isProvedWithin(5_000)).toBe(false);
+
+  contact.note({ ...target, kind: 'watching' });
+  expect(await isProvedWithin(1_000)).toBe(true);
+});
+
+it('is kept from a proof for half a minute at most by watches that break as soon as they are taken up', async () => {
+  const proved: number[] = [];
+  contact.note(broken);
+  let second = 0;
+  contact.prove(() => proved.push(second));
+  for (; second < 40; second += 1) {
+    await time.advance(1_000);
+    contact.note({ ...target, kind: 'watching' });
+    contact.note(broken);
+  }
+  expect(proved).toHaveLength(1);
+  expect(proved[0]).toBeGreaterThanOrEqual(29);
+});
