@@ -120,6 +120,14 @@ export function readPolicies(
   return { ...all, isClosed: all.isClosed || isClosedByDefault, isAnnotated: true };
 }
 
+/** The annotations of ours, as they are written, but for those of features that are known to be harmless. */
+export function protectionAsWritten({ metadata }: Ingress, prefix: string): Readonly<Record<string, string>> {
+  const isOfProtection = (key: string): boolean =>
+    key.startsWith(`${prefix}/`) && owners.get(key.slice(prefix.length + 1))?.isHarmless !== true;
+  const written = Object.entries(metadata.annotations).map(([key, value]) => [key, value.trim()] as const);
+  return Object.fromEntries(written.filter(([key, value]) => value !== '' && isOfProtection(key)));
+}
+
 /** Whether a path of the Ingress is a regular expression. */
 export function usesRegex({ byFeature }: Policies, path: string): boolean {
   return Object.keys(byFeature).some((name) => featureNamed(name)?.usesRegex?.(byFeature[name], path) === true);

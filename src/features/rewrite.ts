@@ -27,7 +27,6 @@ const re2 =
 
 export const rewrite = defineFeature({
   name: 'rewrite',
-  isHarmless: true,
   isOfRules: true,
   settings: {
     target: {

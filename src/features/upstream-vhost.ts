@@ -20,7 +20,6 @@ const vhost: Parse<string> = (text) => {
 
 export const upstreamVhost = defineFeature({
   name: 'upstream-vhost',
-  isHarmless: true,
   settings: {
     vhost: {
       annotation: 'upstream-vhost',

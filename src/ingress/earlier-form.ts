@@ -1,5 +1,7 @@
 /** Whether an earlier form of an Ingress may be served in place of a newer one with faults: never when that would open more than is asked for. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Ingress, IngressBackend } from '../cluster/kubernetes-object.ts';
+import { usesRegex } from '../features/policies.ts';
 import type { PolicyReading } from '../features/policies.ts';
 import { areAlikeProtected } from '../features/protection.ts';
 
@@ -7,13 +9,17 @@ import { areAlikeProtected } from '../features/protection.ts';
 export interface Form {
   readonly ingress: Ingress;
   readonly policies: PolicyReading;
+  /** What its annotations say of protection: what goes without them may change while the earlier form stands. */
+  readonly written: Readonly<Record<string, string>>;
 }
 
 /** @param faults the fields of the newer form whose values cannot be served, as Problems name them */
 export function mayStandFor(earlier: Form, newest: Form, faults: ReadonlySet<string>): boolean {
   return (
     areAlikeProtected(earlier.policies, newest.policies) &&
+    isDeepStrictEqual(earlier.written, newest.written) &&
     takesNothingAway(earlier.ingress, newest.ingress, faults) &&
+    sendsNothingElsewhere(earlier, newest.ingress, faults) &&
     addsNoTls(earlier.ingress, newest.ingress, faults)
   );
 }
@@ -43,13 +49,12 @@ function takesNothingAway(earlier: Ingress, newest: Ingress, faults: ReadonlySet
     spare.set(key, left - 1);
     return left > 0;
   };
-  return placesOf(earlier, noFaults).every(
-    ({ host, path, backend }) =>
-      asked.has(keyOf(host, path, backend)) ||
-      use(keyOf(host, undefined, backend)) ||
-      use(keyOf(undefined, path, backend)) ||
-      use(keyOf(undefined, undefined, backend)),
-  );
+  return placesOf(earlier, noFaults).every(({ host, path, backend }) => {
+    if (asked.has(keyOf(host, path, backend)) || use(keyOf(host, undefined, backend))) return true;
+    // A faulty host may be what one host was to be, but not all hosts.
+    if (host === '' || host.startsWith('*')) return false;
+    return use(keyOf(undefined, path, backend)) || use(keyOf(undefined, undefined, backend));
+  });
 }
 
 const noFaults: ReadonlySet<string> = new Set();
@@ -71,6 +76,64 @@ function placesOf({ spec }: Ingress, faults: ReadonlySet<string>): readonly Plac
     });
     return [...own, ...rest(host, isHostFaulty)];
   });
+}
+
+/** What the earlier form serves of a host, by parts of paths; the longest path that has a backend decides. */
+interface Branch {
+  readonly children: Map<string, Branch>;
+  backend?: string;
+}
+
+/**
+ * Whether no sound path or host that is new in the newer form is one that the earlier form would serve with another backend: a path below one that
+ * stays, or a host that a wildcard of it stands for.
+ */
+function sendsNothingElsewhere({ ingress, policies }: Form, newest: Ingress, faults: ReadonlySet<string>): boolean {
+  const before = new Set<string>();
+  const roots = new Map<string, Branch>();
+  let hasRegex = false;
+  for (const { host, path, backend } of placesOf(ingress, noFaults)) {
+    before.add(keyOf(host, path, backend));
+    const root = roots.get(host) ?? { children: new Map() };
+    roots.set(host, root);
+    hasRegex ||= path !== '' && usesRegex(policies.policies, textOf(path));
+    if (!path.startsWith('Exact ')) put(root, textOf(path), backend);
+  }
+  return placesOf(newest, faults).every(({ host, path, backend, isHostFaulty, isPathFaulty }) => {
+    if (isHostFaulty || isPathFaulty || before.has(keyOf(host, path, backend))) return true;
+    const root = roots.get(host);
+    if (root === undefined) return !roots.has('') && !roots.has('*') && !roots.has(host.replace(/^[^.]*/, '*'));
+    return !hasRegex && [undefined, backend].includes(backendAt(root, textOf(path)));
+  });
+}
+
+/** Without the type. */
+function textOf(path: string): string {
+  return path.slice(path.indexOf(' ') + 1);
+}
+
+function put(root: Branch, path: string, backend: string): void {
+  let branch = root;
+  for (const part of path.split('/')) {
+    if (part === '') continue;
+    const next = branch.children.get(part) ?? { children: new Map() };
+    branch.children.set(part, next);
+    branch = next;
+  }
+  // A default backend comes last, after the path of all.
+  branch.backend ??= backend;
+}
+
+function backendAt(root: Branch, path: string): string | undefined {
+  let branch: Branch | undefined = root;
+  let { backend } = root;
+  for (const part of path.split('/')) {
+    if (part === '') continue;
+    branch = branch.children.get(part);
+    if (branch === undefined) break;
+    backend = branch.backend ?? backend;
+  }
+  return backend;
 }
 
 /** Whether what the newer form says of TLS goes for the earlier one as well: without it, paths might be served in plain text. */

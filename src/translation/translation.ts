@@ -9,7 +9,7 @@ import type { HeldObject } from '../cluster/held-object.ts';
 import type { Changes, Input, Table } from '../cluster/table.ts';
 import type { Ingress, Kind, KubernetesObject } from '../cluster/kubernetes-object.ts';
 import { changesVerdict } from '../ingress/certificate-choice.ts';
-import { defaultSettings, readPolicies } from '../features/policies.ts';
+import { defaultSettings, protectionAsWritten, readPolicies } from '../features/policies.ts';
 import type { FeatureSettings } from '../features/policies.ts';
 import type { ClassPolicy } from '../ingress/class.ts';
 import { mayStandFor } from '../ingress/earlier-form.ts';
@@ -200,7 +200,11 @@ export class Translation {
     const defaults = this.#routing.defaults.get('');
     if (defaults === undefined) return false;
     const objects = objectsBy(this.#objects, (table, key) => table.get(key));
-    const formOf = (ingress: Ingress): Form => ({ ingress, policies: readPolicies(ingress, defaults, objects) });
+    const formOf = (ingress: Ingress): Form => ({
+      ingress,
+      policies: readPolicies(ingress, defaults, objects),
+      written: protectionAsWritten(ingress, defaults.settings.prefix),
+    });
     try {
       return mayStandFor(formOf(earlier), formOf(newest), new Set(faults.map(({ field }) => field)));
     } catch {

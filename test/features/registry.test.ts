@@ -52,14 +52,12 @@ describe('the list of features', () => {
       'proxy-timeouts',
       'relative-redirects',
       'request-buffering',
-      'rewrite',
       'service-upstream',
       'session-cookie',
       'session-endpoint',
       'underscore-headers',
       'upstream-connections',
       'upstream-hash',
-      'upstream-vhost',
     ]);
     const protecting = features.filter(
       ({ isAccessCheck, mayProtect, settings: own }) =>

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { Ingress } from '../../src/cluster/kubernetes-object.ts';
+import { defaultSettings } from '../../src/features/policies.ts';
 import { Translation } from '../../src/translation/translation.ts';
 import type { ResourceChange } from '../../src/xds/view.ts';
 import { annotated, Judged } from '../support/judged.ts';
@@ -61,7 +62,6 @@ describe('an Ingress that turns bad', () => {
 
   it.each([
     ['a host', ingress('shop', { hosts: { 'a_.*': { '/': 'web:80', '/api': 'api:80' } } }), 'InvalidHost'],
-    ['an expression', annotated(shop({ '/': 'web:80', '~/api(': 'api:80' }), { 'use-regex': 'true' }), 'InvalidPath'],
     ['a path more', shop({ '/': 'web:80', '/api': 'api:80', '/x?y': 'web:80' }), 'InvalidPath'],
     [
       'too many paths',
@@ -79,6 +79,16 @@ describe('an Ingress that turns bad', () => {
     expect(judged.routes('a.test')).toMatchObject(goodRoutes);
     expect(judged.held).toEqual(['default/shop']);
     expect(judged.problems.map((problem) => problem.reason)).toEqual([reason]);
+  });
+
+  it('for an expression is held, where the earlier form has expressions as well', async () => {
+    const regex = { 'use-regex': 'true' };
+    const judged = await turned(
+      annotated(shop({ '/': 'web:80', '~/api(.*)': 'api:80' }), regex),
+      annotated(shop({ '/': 'web:80', '~/api(': 'api:80' }), regex),
+    );
+    expect(judged.held).toEqual(['default/shop']);
+    expect(judged.problems.map((problem) => problem.reason)).toEqual(['InvalidPath']);
   });
 
   it('is tried with each change, and used as soon as it is good', async () => {
@@ -219,6 +229,57 @@ describe('an Ingress that is not held', () => {
     const judged = await turned(good, form);
     expect(judged.held).toEqual([]);
     expect(judged.problems.map((problem) => problem.reason)).toContain(reason);
+  });
+
+  it.each([
+    [
+      'a path below another one elsewhere',
+      good,
+      shop({ '/': 'web:80', '/api': 'api:80', '/internal': 'admin:80', x: 'web:80' }),
+    ],
+    [
+      'a host of a wildcard elsewhere',
+      ingress('shop', { hosts: { '*.test': { '/': 'web:80' }, 'a.test': { '/': 'web:80' } } }),
+      ingress('shop', {
+        hosts: { '*.test': { '/': 'web:80' }, 'a.test': { '/': 'web:80', x: 'web:80' }, 'b.test': { '/': 'admin:80' } },
+      }),
+    ],
+  ])('sends %s, with a bad path', async (_what, from, form) => {
+    const judged = await turned(from, form);
+    expect(judged.held).toEqual([]);
+  });
+
+  it('reads its paths in another way, with a bad path', async () => {
+    const regex = await turned(annotated(good, { 'use-regex': 'true' }), bad);
+    expect(regex.held).toEqual([]);
+    const target = await turned(
+      annotated(shop({ '~/(.*)': 'web:80' }), { 'rewrite-target': '/$1' }),
+      annotated(shop({ '~/(.*)': 'web:80', x: 'web:80' }), { 'rewrite-target': '/public/$1' }),
+    );
+    expect(target.held).toEqual([]);
+    const host = await turned(annotated(good, { 'upstream-vhost': 'internal.test' }), bad);
+    expect(host.held).toEqual([]);
+  });
+
+  it.each(['', '*.test'])('narrows the host "%s" to one that is faulty', async (wide) => {
+    const paths = { '/': 'web:80' };
+    const judged = await turned(
+      ingress('shop', { hosts: { [wide]: paths } }),
+      ingress('shop', { hosts: { 'a_.test*': paths } }),
+    );
+    expect(judged.held).toEqual([]);
+  });
+
+  it('says itself what the earlier form has by default, which may change, with a bad path', async () => {
+    const judged = await open();
+    const byDefault = (configMap: Readonly<Record<string, string>>): void =>
+      judged.translation.configure({ ...defaultSettings, configMap });
+    byDefault({ 'whitelist-source-range': '10.0.0.0/8' });
+    await judged.apply(good);
+    await judged.apply(annotated(bad, { 'whitelist-source-range': '10.0.0.0/8' }));
+    byDefault({});
+    await judged.update([]);
+    expect(judged.held).toEqual([]);
   });
 
   it('loses a path to an older one', async () => {
