@@ -42,6 +42,7 @@ export class Guard {
     this.quarantine = new Quarantine({
       others: ({ typeUrl, name, version }, without) => server().standingOf(typeUrl, name, version, without),
       isBelieved: (stream) => server().hasTaken(stream),
+      isConnected: (stream) => server().isConnected(stream),
       suspects: (typeUrl, name) => translation.suspectsOf(typeUrl, name),
       objectOf: (of) => translation.objectOf(of),
       served: (typeUrl, name) => server().store.delta.get(typeUrl, name),

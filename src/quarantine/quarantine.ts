@@ -28,6 +28,8 @@ export interface Surroundings {
   readonly others: (of: VersionOf, without: ReadonlySet<number>) => Others;
   /** Whether the stream has accepted anything yet: who takes nothing at all decides nothing. */
   readonly isBelieved: (stream: number) => boolean;
+  /** Whether the stream is still there: what it alone refuses is over when it goes. */
+  readonly isConnected: (stream: number) => boolean;
   readonly suspects: (typeUrl: string, name: string) => readonly ObjectKey[];
   /** What an object is, whatever stands for it. */
   readonly objectOf: (of: ObjectKey) => KubernetesObject | undefined;
@@ -297,9 +299,10 @@ export class Quarantine {
   }
 
   #judge(now: number): readonly ResourceChange[] {
-    const { others, isBelieved } = this.#around;
+    const { others, isBelieved, isConnected } = this.#around;
     const { bad, own } = this.#open.judge(others, isBelieved, now);
     for (const refusal of own) {
+      if (!isConnected(refusal.stream)) continue;
       this.#own.add(refusal, () => this.#around.suspects(refusal.typeUrl, refusal.name)[0]);
     }
     if (own.length + bad.length > 0) this.#changes += 1;

@@ -188,8 +188,15 @@ export class XdsServer {
 
   /** Whether the client of the stream has taken anything, now or before it came back. */
   hasTaken(stream: number): boolean {
-    for (const { id, session } of this.#streams.values()) if (id === stream) return session.hasTaken;
-    return false;
+    return this.#find(stream)?.session.hasTaken === true;
+  }
+
+  isConnected(stream: number): boolean {
+    return this.#find(stream) !== undefined;
+  }
+
+  #find(stream: number): DiscoveryStream | undefined {
+    return this.streams().find(({ id }) => id === stream);
   }
 
   /** What the streams make of a version of a resource, without some of them. */

@@ -42,6 +42,7 @@ class World {
         return this.envoy.get(name)?.version === version ? 'accepted' : 'open';
       },
       isBelieved: () => true,
+      isConnected: () => true,
       suspects: (_type, name) => (resources[name] ?? []).map((key) => ({ kind: 'Ingress', key })),
       objectOf: ({ key }) => this.#objects.get(key),
       served: (_type, name) => this.served.get(name),
