@@ -163,10 +163,14 @@ export class XdsServer {
     });
     const bound = await this.#acceptor.listen(host, port);
     let checks = 0;
-    this.#patience = setInterval(() => {
+    const check = (): void => {
       for (const stream of this.#streams.values()) stream.checkPatience();
-      checks += 1;
       this.#acceptor?.cutSilent(performance.now());
+    };
+    this.#patience = setInterval(() => {
+      // Where the event loop stood still, what clients have done meanwhile is seen first.
+      setImmediate(check);
+      checks += 1;
       if (checks % checksPerSweep === 0) this.store.sweep();
     }, patienceCheckMs);
     return bound;
