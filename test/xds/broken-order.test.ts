@@ -116,11 +116,7 @@ describe('a sotw client', () => {
     client.subscribe('routeConfiguration', 'http');
     client.converse();
     client.publish([virtualHost('http/a', 'new'), virtualHost('http/b', 'new')]);
-    for (let sent = client.take(); sent.length > 0; sent = client.take()) {
-      const isBad = sent.some(({ resources }) => resources.some(({ parts = [] }) => parts.some(isBadHost)));
-      if (isBad) client.nack('routeConfiguration', 'no');
-      else client.ack();
-    }
+    refuseBadHost(client);
     client.publish([], [cluster('old')]);
     expect(client.sent()).toEqual([]);
     // What was refused is not the newest any more, and the client still has what it had.
@@ -141,11 +137,7 @@ describe('a sotw client', () => {
     client.publish([cluster('new'), virtualHost('http/a', 'new'), virtualHost('http/b', 'new')], [cluster('old')]);
     client.take();
     client.ack();
-    for (let sent = client.take(); sent.length > 0; sent = client.take()) {
-      const isBad = sent.some(({ resources }) => resources.some(({ parts = [] }) => parts.some(isBadHost)));
-      if (isBad) client.nack('routeConfiguration', 'no');
-      else client.ack();
-    }
+    refuseBadHost(client);
     expect(client.session.isWaiting).toBe(true);
     client.publish([virtualHost('http/a', 'newer')]);
     expect(client.converse()).toEqual(['routeConfiguration http=1+newer+new', 'cluster new=1']);
@@ -220,6 +212,15 @@ describe('a sotw client', () => {
     });
   });
 });
+
+/** Answers all that is sent, and refuses each table with the bad host in it. */
+function refuseBadHost(client: Conversation): void {
+  for (let sent = client.take(); sent.length > 0; sent = client.take()) {
+    const isBad = sent.some(({ resources }) => resources.some(({ parts = [] }) => parts.some(isBadHost)));
+    if (isBad) client.nack('routeConfiguration', 'no');
+    else client.ack();
+  }
+}
 
 function isBadHost({ name, version }: Resource): boolean {
   return name === 'http/a' && version === virtualHost('http/a', 'new').version;
