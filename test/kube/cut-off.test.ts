@@ -2,16 +2,13 @@
  * Replicas of a control plane that are cut off from the API server without a word: every byte is swallowed, and no connection ends. An
  * Envoy that has newer configuration than such a replica must not go back to what the replica knows.
  */
-import { readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { type Backend, startBackend } from '../support/backend.ts';
 import { type Addresses, freeAddresses } from '../support/control-plane-process.ts';
-import { ControlPlaneReplica } from '../support/control-plane-replica.ts';
 import type { RunningEnvoy } from '../support/envoy.ts';
 import { eventually } from '../support/eventually.ts';
 import { recordFault } from '../support/fault-record.ts';
-import { FaultProxy } from '../support/fault-proxy.ts';
 import { httpRequest } from '../support/http-request.ts';
 import { joinEnvoy } from '../support/joined-envoy.ts';
 import { type KubeCluster, startKubeCluster } from '../support/kube-cluster.ts';
@@ -24,6 +21,7 @@ import {
   namespaceManifest,
   serviceManifest,
 } from '../support/kube-manifests.ts';
+import { type ProxiedReplica, startProxiedReplica } from '../support/proxied-replica.ts';
 import { podAddress } from '../support/pod-network.ts';
 import { startTcpForwarder, type TcpForwarder } from '../support/tcp-forwarder.ts';
 import { describeWithKubernetesAndEnvoy } from '../support/tools.ts';
@@ -32,18 +30,12 @@ const patience = { within: 30_000 };
 const namespace = 'shop';
 const host = 'shop.test';
 
-interface Replica {
-  readonly controlPlane: ControlPlaneReplica;
-  /** Between it and the API server. */
-  readonly proxy: FaultProxy;
-}
-
 describeWithKubernetesAndEnvoy('replicas that are cut off from the API server', () => {
   let cluster: KubeCluster;
   let backends: readonly Backend[] = [];
   let listen: Addresses;
-  let first: Replica;
-  let second: Replica;
+  let first: ProxiedReplica;
+  let second: ProxiedReplica;
   let controlPlanes: TcpForwarder;
   const envoys: RunningEnvoy[] = [];
 
@@ -63,7 +55,10 @@ describeWithKubernetesAndEnvoy('replicas that are cut off from the API server', 
       ]),
       shopIs('red'),
     );
-    [first, second] = await Promise.all([startReplica('one'), startReplica('two')]);
+    [first, second] = await Promise.all([
+      startProxiedReplica(cluster, 'one', listen),
+      startProxiedReplica(cluster, 'two', listen),
+    ]);
     controlPlanes = await startTcpForwarder(second.controlPlane.xdsPort);
   }, 120_000);
 
@@ -84,20 +79,12 @@ describeWithKubernetesAndEnvoy('replicas that are cut off from the API server', 
     await cluster?.stop();
   }, 60_000);
 
-  async function startReplica(name: string): Promise<Replica> {
-    const proxy = await FaultProxy.start(cluster.port);
-    const kubeconfig = `${cluster.kubeconfig}-${name}`;
-    const direct = await readFile(cluster.kubeconfig, 'utf8');
-    await writeFile(kubeconfig, direct.replaceAll(`:${cluster.port}`, `:${proxy.port}`));
-    return { controlPlane: await ControlPlaneReplica.start({ kubeconfig }, listen), proxy };
-  }
-
-  function cutOff({ proxy }: Replica): void {
+  function cutOff({ proxy }: ProxiedReplica): void {
     proxy.accept('freeze');
     proxy.freeze();
   }
 
-  function heal({ proxy }: Replica): void {
+  function heal({ proxy }: ProxiedReplica): void {
     proxy.accept('pass');
     proxy.cut();
   }
@@ -134,7 +121,7 @@ describeWithKubernetesAndEnvoy('replicas that are cut off from the API server', 
   }
 
   /** Until a replica, whose connections may have been broken a moment ago, knows where the path leads. */
-  async function isKnownTo({ controlPlane }: Replica, backend: string): Promise<void> {
+  async function isKnownTo({ controlPlane }: ProxiedReplica, backend: string): Promise<void> {
     const path = `/debug/resources?type=VirtualHost&name=http/${host}`;
     await eventually(async () => {
       const { body } = await httpRequest({ port: controlPlane.adminPort, path });
@@ -142,11 +129,11 @@ describeWithKubernetesAndEnvoy('replicas that are cut off from the API server', 
     }, patience);
   }
 
-  function isReady({ controlPlane }: Replica): Promise<number> {
+  function isReady({ controlPlane }: ProxiedReplica): Promise<number> {
     return httpRequest({ port: controlPlane.adminPort, path: '/readyz' }).then(({ status }) => status);
   }
 
-  function sentOn({ controlPlane }: Replica): number {
+  function sentOn({ controlPlane }: ProxiedReplica): number {
     return controlPlane.process.stderr().split('an Envoy was sent on').length - 1;
   }
 

@@ -3,19 +3,16 @@
  * and cut off, an API server that goes away, objects that are garbage or hostile, clients that flood. After each, a new Ingress
  * must be served, and what was hostile must be named. `SLUICE_FAULT_ROUNDS=50` for more; SLUICE_TEST_SEED chooses the order.
  */
-import { readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { certificate } from '../support/certificates.ts';
 import { type Load, underConstantLoad } from '../support/constant-load.ts';
 import { type Addresses, freeAddresses } from '../support/control-plane-process.ts';
-import { ControlPlaneReplica } from '../support/control-plane-replica.ts';
 import { type DeafClient, openDeaf } from '../support/deaf-client.ts';
 import type { RunningEnvoy } from '../support/envoy.ts';
 import { eventually } from '../support/eventually.ts';
 import { recordFault } from '../support/fault-record.ts';
-import { FaultProxy } from '../support/fault-proxy.ts';
 import { httpRequest } from '../support/http-request.ts';
 import { joinEnvoy } from '../support/joined-envoy.ts';
 import { type KubeCluster, startKubeCluster } from '../support/kube-cluster.ts';
@@ -32,6 +29,7 @@ import {
   tlsSecretManifest,
 } from '../support/kube-manifests.ts';
 import { type NodeAgent, nodeName, startNodeAgent } from '../support/node-agent.ts';
+import { type ProxiedReplica, startProxiedReplica } from '../support/proxied-replica.ts';
 import { startTcpForwarder, type TcpForwarder } from '../support/tcp-forwarder.ts';
 import { describeWithKubernetesAndEnvoy } from '../support/tools.ts';
 import { typeUrl } from '../../src/proto/type-url.ts';
@@ -53,17 +51,11 @@ interface Fault {
   readonly named?: string;
 }
 
-interface Replica {
-  readonly controlPlane: ControlPlaneReplica;
-  /** Between it and the API server. */
-  readonly proxy: FaultProxy;
-}
-
 describeWithKubernetesAndEnvoy('clients of a cluster in which things break in any order', () => {
   let cluster: KubeCluster;
   let agent: NodeAgent;
   let listen: Addresses;
-  let replicas: readonly Replica[] = [];
+  let replicas: readonly ProxiedReplica[] = [];
   let controlPlanes: TcpForwarder;
   let envoy: RunningEnvoy | undefined;
   let version = 1;
@@ -87,7 +79,7 @@ describeWithKubernetesAndEnvoy('clients of a cluster in which things break in an
       ingress('shop', { hosts: { [host]: 'web:80' }, tls: { [host]: 'shop' } }),
     );
     await rolledOut();
-    replicas = await Promise.all(['one', 'two'].map(startReplica));
+    replicas = await Promise.all(['one', 'two'].map((name) => startProxiedReplica(cluster, name, listen)));
     controlPlanes = await startTcpForwarder(...replicas.map(({ controlPlane }) => controlPlane.xdsPort));
     envoy = await joinEnvoy({ xdsPort: controlPlanes.port });
     await isServed(host);
@@ -101,14 +93,6 @@ describeWithKubernetesAndEnvoy('clients of a cluster in which things break in an
     await Promise.all(replicas.map(({ proxy }) => proxy.stop()));
     await cluster?.stop();
   }, 60_000);
-
-  async function startReplica(name: string): Promise<Replica> {
-    const proxy = await FaultProxy.start(cluster.port);
-    const kubeconfig = `${cluster.kubeconfig}-${name}`;
-    const direct = await readFile(cluster.kubeconfig, 'utf8');
-    await writeFile(kubeconfig, direct.replaceAll(`:${cluster.port}`, `:${proxy.port}`));
-    return { controlPlane: await ControlPlaneReplica.start({ kubeconfig }, listen), proxy };
-  }
 
   async function isUsed(address: string): Promise<boolean> {
     return ((await envoy?.admin('/clusters')) ?? '').includes(`::${address}:`);
@@ -141,13 +125,13 @@ describeWithKubernetesAndEnvoy('clients of a cluster in which things break in an
     }, patience);
   }
 
-  async function problemsOf({ controlPlane }: Replica): Promise<string> {
+  async function problemsOf({ controlPlane }: ProxiedReplica): Promise<string> {
     const { body } = await httpRequest({ port: controlPlane.adminPort, path: '/debug/problems' });
     return body;
   }
 
   /** Those that break the way from a control plane to the API server. */
-  function network(to: Replica, which: string): readonly Fault[] {
+  function network(to: ProxiedReplica, which: string): readonly Fault[] {
     const { proxy } = to;
     const expected = 'clients notice nothing; the other replica goes on, this one catches up';
     const pass = (): void => proxy.accept('pass');
@@ -186,7 +170,7 @@ describeWithKubernetesAndEnvoy('clients of a cluster in which things break in an
     ];
   }
 
-  function processes(replica: Replica, which: string): readonly Fault[] {
+  function processes(replica: ProxiedReplica, which: string): readonly Fault[] {
     const { controlPlane } = replica;
     return [
       {
